@@ -1,0 +1,11 @@
+"""Meta-learning: models that adapt to a new task from a handful of examples."""
+
+from innerloop import losses, models, tasks
+from innerloop.algorithms import ALGORITHMS, anil, fomaml, maml
+from innerloop.core import Episode, Episodes, Examples, Meta, MetaGradient
+from innerloop.errors import InnerloopError, InputError
+from innerloop.inner import first_order, truncated, unrolled
+from innerloop.language import use_language
+from innerloop.outer import Learner
+
+__version__ = "0.1.0"

@@ -1,0 +1,187 @@
+"""The nouns of the library.
+
+Shapes are written with these letters throughout: T tasks, N ways (classes of a task), K shots
+(examples per class), S support rows, Q query rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol, runtime_checkable
+
+import torch
+from torch import Generator, Tensor
+
+from innerloop.errors import InputError
+from innerloop.tree import Tree, pytree, rows, tree_leaves, tree_map
+
+Params = dict[str, Tensor]
+
+
+@pytree(static=("ways",))
+@dataclass(frozen=True)
+class Examples:
+    """Labelled rows: of one task (S, ...) or, inside `Episodes`, of T tasks (T, S, ...).
+
+    x: a tensor or a tree of tensors with one row per example.
+    y: class positions 0..N-1 (int64) or targets (floating, (S, out)).
+    mask: True where a row is real, False where it pads; None when every row is real.
+    ways: how many classes the task has; counted from y when it is not given.
+
+    >>> Examples(torch.zeros(4, 2), torch.tensor([0, 1, 2, 2])).ways
+    3
+    """
+
+    x: Tree
+    y: Tensor
+    mask: Tensor | None = None
+    ways: int | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.y, Tensor):
+            raise InputError(
+                f"y must be a tensor of labels or targets, got {type(self.y).__name__}; "
+                "wrap it in torch.as_tensor.",
+                f"y 必须是标签或目标值的张量，收到的是 {type(self.y).__name__}；请用 torch.as_tensor 包装。",
+            )
+        for leaf in tree_leaves(self.x):
+            if leaf.shape[0] != self.y.shape[0]:
+                raise InputError(
+                    f"x and y must have one row per example: x has {leaf.shape[0]} rows, "
+                    f"y has {self.y.shape[0]}.",
+                    f"x 与 y 每个样本各占一行：x 有 {leaf.shape[0]} 行，y 有 {self.y.shape[0]} 行。",
+                )
+        if self.ways is None and self.is_classification and self.y.numel():
+            object.__setattr__(self, "ways", int(self.y.max()) + 1)
+
+    @property
+    def is_classification(self) -> bool:
+        return not self.y.dtype.is_floating_point
+
+
+@pytree()
+@dataclass(frozen=True)
+class Episode:
+    """One sampled task: learn from `support`, be judged on `query`.
+
+    task: the task's global number, or None. classes: (N,) the global number of each class
+    position, or None; baselines that pretrain on all classes at once and maps of tasks need them.
+    """
+
+    support: Examples
+    query: Examples
+    task: Tensor | None = None
+    classes: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        same_ways(self)
+
+
+@pytree()
+@dataclass(frozen=True)
+class Episodes:
+    """T episodes of equal shape; every leaf has a leading T. Index it to get one `Episode`.
+
+    >>> x, y = torch.zeros(3, 10, 1), torch.zeros(3, 10, 1)
+    >>> episodes = Episodes(support=Examples(x, y), query=Examples(x, y))
+    >>> len(episodes), tuple(episodes[2].support.x.shape)
+    (3, (10, 1))
+    """
+
+    support: Examples
+    query: Examples
+    task: Tensor | None = None
+    classes: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        same_ways(self)
+        support, query = self.support.y.shape[0], self.query.y.shape[0]
+        if support != query:
+            raise InputError(
+                f"support and query must hold the same tasks: support has {support}, query {query}.",
+                f"support 与 query 必须包含相同的任务：support 有 {support} 个，query 有 {query} 个。",
+            )
+
+    def __len__(self) -> int:
+        return rows(self.support.y)
+
+    def __getitem__(self, index: int | slice) -> Episode | Episodes:  # type: ignore[override]
+        picked = tree_map(lambda leaf: leaf[index], self)
+        return picked if isinstance(index, slice) else picked.as_episode()
+
+    def __iter__(self):  # type: ignore[no-untyped-def]
+        return (self[t] for t in range(len(self)))
+
+    def as_episode(self) -> Episode:
+        """The same leaves as an `Episode`: what `vmap` maps over."""
+        episode = object.__new__(Episode)
+        for name in ("support", "query", "task", "classes"):
+            object.__setattr__(episode, name, getattr(self, name))
+        return episode
+
+
+def same_ways(episode: Episode | Episodes) -> None:
+    """Support and query speak of the same classes, also where one happens to miss the last one."""
+    ways = max(episode.support.ways or 0, episode.query.ways or 0)
+    for examples in (episode.support, episode.query):
+        if ways and examples.ways != ways:
+            object.__setattr__(examples, "ways", ways)
+
+
+class Meta(NamedTuple):
+    """What is learnt across tasks: `params` by gradient, `state` (buffers) by watching."""
+
+    params: Params
+    state: Params
+
+
+class MetaGradient(NamedTuple):
+    """losses (T,), grads (shaped like `params`, of the mean loss over the kept tasks), the new
+    state, and kept (T,): False for a task whose loss or gradient was not finite and which was
+    left out of the mean."""
+
+    losses: Tensor
+    grads: Params
+    state: Params
+    kept: Tensor
+
+
+@runtime_checkable
+class Method(Protocol):
+    """An algorithm, written for one task; `innerloop.outer` makes it many.
+
+    A method may also have `task_gradient(meta, episode, generator) -> (grads, loss, state)` where
+    what drives the outer loop is not the gradient of a loss (Reptile), and
+    `observe(meta, fast, more) -> fast` where further examples can be taken in.
+    """
+
+    def init(self, generator: Generator | None) -> Meta: ...
+
+    def adapt(
+        self, meta: Meta, support: Examples, *, generator: Generator | None = None
+    ) -> Tree: ...
+
+    def predict(self, meta: Meta, fast: Tree, x: Tree) -> Tensor: ...
+
+    def task_loss(
+        self, meta: Meta, episode: Episode, generator: Generator | None = None
+    ) -> tuple[Tensor, Params]: ...
+
+
+def concatenate(first: Examples, second: Examples) -> Examples:
+    """The rows of both, one after the other."""
+
+    def join(a: Tensor, b: Tensor) -> Tensor:
+        return torch.cat([a, b])
+
+    mask = None
+    if first.mask is not None or second.mask is not None:
+        masks = [
+            e.mask if e.mask is not None else torch.ones_like(e.y[..., :1].flatten(), dtype=torch.bool)
+            for e in (first, second)
+        ]
+        mask = join(*masks)
+    ways = max(first.ways or 0, second.ways or 0) or None
+    return Examples(
+        tree_map(join, first.x, second.x), join(first.y, second.y), mask=mask, ways=ways
+    )

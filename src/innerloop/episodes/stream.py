@@ -1,0 +1,56 @@
+"""An endless stream of episodes, addressable by (seed, index)."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import numpy as np
+
+from innerloop.core import Episodes
+from innerloop.episodes.draws import Draws
+from innerloop.errors import InputError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stream(ABC):
+    """One meta-split's episodes. A family of tasks says in `draw` how random numbers become them.
+
+    name: names the random numbers, so that splits of one family do not share them.
+    shots: support rows per class (classification) or per task (regression); queries likewise.
+    ways: classes per task; None for regression.
+    """
+
+    name: str
+    shots: int
+    queries: int
+    ways: int | None = None
+
+    @abstractmethod
+    def draw(self, draws: Draws) -> Episodes:
+        """len(draws) episodes from the random numbers given."""
+
+    def sample(self, seed: int = 0, index: int = 0, tasks: int = 1) -> Episodes:
+        """Batch `index` of `tasks` episodes: the same for every learner, worker and machine.
+
+        Batches of any size cut one sequence: `sample(index=0, tasks=4)` holds the episodes of
+        `sample(index=0, tasks=2)` and `sample(index=1, tasks=2)`.
+        """
+        if tasks < 1:
+            raise InputError(
+                f"a batch needs at least one task, got tasks={tasks}; ask for 1 or more.",
+                f"一个批次至少要有一个任务，收到 tasks={tasks}；请给 1 或更大的数。",
+            )
+        numbers = np.arange(index * tasks, (index + 1) * tasks)
+        return self.draw(Draws(seed, self.name, numbers))
+
+    def replace(self, **changes: Any) -> Self:
+        """The same stream with other ways, shots or queries."""
+        return replace(self, **{k: v for k, v in changes.items() if v is not None})
+
+    def describe(self, episodes: Episodes, t: int) -> str:
+        """A name for task t of a batch, for messages."""
+        if episodes.task is None:
+            return f"{self.name} task {t}"
+        return f"{self.name} task {int(episodes.task[t])}"

@@ -1,0 +1,97 @@
+"""Gradient descent on one task's support set, as data: what MAML and its family have in common."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, Tensor
+from torch.func import grad
+
+from innerloop.core import Episode, Examples, Meta, Params
+from innerloop.errors import InputError
+from innerloop.inner.rules import Rule
+from innerloop.inner.through import Through, unrolled
+from innerloop.inner.which import Which, everything
+from innerloop.losses import Loss, mean_loss
+from innerloop.models import Network
+from innerloop.tree import Tree
+
+
+@dataclass(frozen=True)
+class Descent:
+    """`steps` gradient steps on the support loss, from a start that is learnt across tasks.
+
+    Three independent questions: `which` parameters move, `how_far`, and how to differentiate
+    `through` the steps. `fast` holds the parameters that moved and, where the network has batch
+    norm, the statistics of the support set, by which queries are normalised; `transductive`
+    normalises queries by their own batch instead, so that they see each other.
+    """
+
+    network: Network
+    loss: Loss | None
+    how_far: Rule
+    steps: int
+    which: Which = everything
+    through: Through = unrolled
+    transductive: bool = False
+
+    def __post_init__(self) -> None:
+        if self.steps < 0:
+            raise InputError(
+                f"inner_steps must be 0 or more, got {self.steps}; 0 predicts without adapting.",
+                f"inner_steps 必须大于等于 0，收到 {self.steps}；0 表示不适应直接预测。",
+            )
+
+    def init(self, generator: Generator | None = None) -> Meta:
+        params, buffers = self.network.init(generator)
+        moving = {name: params[name] for name in self.which(self.network)}
+        return Meta({**params, **self.how_far.learn(moving)}, buffers)
+
+    def adapt(
+        self, meta: Meta, support: Examples, *, generator: Generator | None = None
+    ) -> dict[str, Params]:
+        fast = self._descend(meta, support)
+        if not self.network.norms or self.transductive:
+            return {"params": fast, "statistics": {}}
+        params = {**meta.params, **fast}
+        _, statistics = self.network.observe(self._weights(params), meta.state, support.x)
+        return {"params": fast, "statistics": statistics}
+
+    def predict(self, meta: Meta, fast: Tree, x: Tree) -> Tensor:
+        return self._outputs(meta, fast, x, training=False)
+
+    def task_loss(
+        self, meta: Meta, episode: Episode, generator: Generator | None = None
+    ) -> tuple[Tensor, Params]:
+        fast = self.adapt(meta, episode.support, generator=generator)
+        outputs = self._outputs(meta, fast, episode.query.x, training=True)
+        return mean_loss(self.loss, outputs, episode.query), meta.state
+
+    def _descend(self, meta: Meta, support: Examples) -> Params:
+        params = meta.params
+        fast = {name: params[name] for name in self.which(self.network)}
+        still = {n: p for n, p in self._weights(params).items() if n not in fast}
+        training = self.network.is_random and torch.is_grad_enabled()
+
+        def support_loss(fast: Params) -> Tensor:
+            outputs = self.network.apply(
+                {**still, **fast}, meta.state, support.x, training=training
+            )
+            return mean_loss(self.loss, outputs, support)
+
+        memory = self.how_far.start(fast)
+        for step in range(self.steps):
+            gradient = self.through(grad(support_loss), step, self.steps)
+            move, memory = self.how_far.step(gradient(fast), memory, params)
+            fast = {name: p + move[name] for name, p in fast.items()}
+        return fast
+
+    def _outputs(self, meta: Meta, fast: Tree, x: Tree, *, training: bool) -> Tensor:
+        weights = self._weights({**meta.params, **fast["params"]})
+        statistics = fast["statistics"] or None
+        return self.network.apply(weights, meta.state, x, statistics=statistics, training=training)
+
+    def _weights(self, params: Params) -> Params:
+        """The network's own parameters, without what the rule has learnt."""
+        return {n: p for n, p in params.items() if n in self.network.names}

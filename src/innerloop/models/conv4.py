@@ -1,0 +1,38 @@
+"""The four-block convolutional network of few-shot image classification."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from innerloop.errors import InputError
+from innerloop.models.named import named
+
+
+@named
+def conv4(
+    outputs: int | None = None, *, channels: int = 1, size: int = 28, width: int = 64
+) -> nn.Module:
+    """Four blocks of 3x3 convolution, batch norm, ReLU, 2x2 max-pool (Vinyals et al. 2016,
+    arXiv:1606.04080): x (rows, channels, size, size) -> (rows, outputs), or the features
+    (rows, width * (size // 16)²) without outputs.
+
+    >>> conv4(outputs=5)[-1]
+    Linear(in_features=64, out_features=5, bias=True)
+    """
+    if size < 16:
+        raise InputError(
+            f"conv4 halves an image four times, so size must be at least 16, got {size}; "
+            "enlarge the images.",
+            f"conv4 会将图像缩小四次，尺寸至少为 16，收到 {size}；请放大图像。",
+        )
+    blocks: list[nn.Module] = []
+    for inputs in (channels, width, width, width):
+        blocks += [
+            nn.Conv2d(inputs, width, 3, padding=1),
+            nn.BatchNorm2d(width),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+        ]
+    features = width * (size // 16) ** 2
+    head = [] if outputs is None else [nn.Linear(features, outputs)]
+    return nn.Sequential(*blocks, nn.Flatten(), *head)

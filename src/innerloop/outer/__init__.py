@@ -1,0 +1,5 @@
+"""From one task to many: the meta-gradient over T tasks, and the learner that users hold."""
+
+from innerloop.outer.learner import Learner, Spec, Suggestions, algorithm
+
+__all__ = ["Learner", "Spec", "Suggestions", "algorithm"]

@@ -1,0 +1,182 @@
+"""The learner that users hold: a method for one task, made many, and able to say what it is."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Generator, Tensor
+
+from innerloop.core import Episodes, Examples, Meta, MetaGradient, Method
+from innerloop.errors import InputError
+from innerloop.language import say
+from innerloop.outer.gradient import PATHS, by_loop, meta_gradient
+from innerloop.tree import Tree
+
+
+@dataclass(frozen=True)
+class Spec:
+    """The constructor call that makes a learner: enough to make it again, with other settings."""
+
+    constructor: Callable[..., Learner]
+    model: Any
+    settings: dict[str, Any]
+
+    @property
+    def algorithm(self) -> str:
+        return self.constructor.__name__
+
+
+@dataclass(frozen=True)
+class Suggestions:
+    """What the paper does in the outer loop; `train` follows it where the user is silent.
+
+    ways, shots, queries: of training episodes, where they should differ from the test's.
+    """
+
+    steps: int = 5_000
+    meta_batch: int = 16
+    lr: float = 1e-3
+    optimiser: str = "adam"
+    schedule: str = "cosine"
+    ways: int | None = None
+    shots: int | None = None
+    queries: int | None = None
+
+
+@dataclass(frozen=True)
+class Learner:
+    """A few pure functions over trees of tensors, written for one task.
+
+    init(generator) -> meta; adapt(meta, support) -> fast; predict(meta, fast, x) -> outputs;
+    gradient(meta, episodes) -> MetaGradient; observe(meta, fast, more) -> fast where the method
+    can take in further examples.
+    """
+
+    method: Method
+    spec: Spec
+    suggestions: Suggestions = Suggestions()
+    _plan: dict[str, str] = field(default_factory=dict, compare=False, repr=False)
+
+    def init(self, generator: Generator | None = None) -> Meta:
+        """What is learnt across tasks, before it is learnt. With a generator the weights are
+        drawn; without one they are those that the model came with."""
+        return self.method.init(generator)
+
+    def adapt(
+        self, meta: Meta, support: Examples, *, generator: Generator | None = None
+    ) -> Tree:
+        """What is learnt from one task's support set; meta is left as it was."""
+        with torch.no_grad():
+            return self.method.adapt(meta, support, generator=generator)
+
+    def predict(self, meta: Meta, fast: Tree, x: Tree) -> Tensor:
+        """The adapted task's answers, one row per input, whatever the other rows are."""
+        with torch.no_grad():
+            return self.method.predict(meta, fast, x)
+
+    @property
+    def can_observe(self) -> bool:
+        return hasattr(self.method, "observe")
+
+    def observe(self, meta: Meta, fast: Tree, more: Examples) -> Tree:
+        """Take in further examples of an adapted task."""
+        if not self.can_observe:
+            raise InputError(
+                f"{self.spec.algorithm} cannot take in further examples one by one; adapt again on "
+                "all of them.",
+                f"{self.spec.algorithm} 不能逐步加入样本；请用全部样本重新适应。",
+            )
+        with torch.no_grad():
+            return self.method.observe(meta, fast, more)  # type: ignore[attr-defined]
+
+    def gradient(
+        self,
+        meta: Meta,
+        episodes: Episodes,
+        *,
+        step: int = 0,
+        generator: Generator | None = None,
+    ) -> MetaGradient:
+        """Losses (T,) and the gradient of their mean with respect to `meta.params`."""
+        run = functools.partial(meta_gradient, self.method, meta, episodes, generator=generator)
+        if self.path == "loop":
+            return run(path=PATHS["loop"])
+        try:
+            return run(path=PATHS[self.path])
+        except RuntimeError as error:
+            if "vmap" not in str(error) and "batching rule" not in str(error):
+                raise
+            self._plan["path"] = "loop"
+            warnings.warn(
+                say(
+                    "This network has an operation that cannot be batched over tasks, so tasks run "
+                    f"one after the other ({str(error).splitlines()[0][:120]}).",
+                    "该网络含有无法跨任务批处理的操作，因此任务将逐个运行"
+                    f"（{str(error).splitlines()[0][:120]}）。",
+                ),
+                stacklevel=2,
+            )
+            return run(path=by_loop)
+
+    @property
+    def path(self) -> str:
+        """How tasks are made many: "vmap", or "loop" where it is faster or the only way."""
+        if "path" not in self._plan:
+            network = getattr(self.method, "network", None)
+            large = network is not None and network.is_convolutional
+            self._plan["path"] = "loop" if large else "vmap"
+        return self._plan["path"]
+
+    def on_path(self, path: str) -> Learner:
+        """The same learner with its path fixed: "vmap" or "loop"."""
+        return Learner(self.method, self.spec, self.suggestions, {"path": path})
+
+    def replace(self, **settings: Any) -> Learner:
+        """The same learner with other settings, for example more inner steps at test time."""
+        known = {k: v for k, v in self.spec.settings.items() if k != "model"}
+        check_settings(self.spec.constructor, settings)
+        return self.spec.constructor(self.spec.model, **{**known, **settings})
+
+
+def settings_of(constructor: Callable[..., Any]) -> dict[str, Any]:
+    """The settings that a constructor takes, with their defaults."""
+    parameters = inspect.signature(constructor).parameters.values()
+    return {p.name: p.default for p in parameters if p.name != "model"}
+
+
+def check_settings(constructor: Callable[..., Any], settings: dict[str, Any]) -> None:
+    for name in settings:
+        if name not in settings_of(constructor):
+            has = ", ".join(settings_of(constructor))
+            raise InputError(
+                f"{constructor.__name__} has no setting {name!r}; it has: {has}.",
+                f"{constructor.__name__} 没有设置 {name!r}；可用的有：{has}。",
+            )
+
+
+def algorithm(**suggested: Any) -> Callable[[Callable[..., Method]], Callable[..., Learner]]:
+    """Make a function `name(model, loss=None, *, settings...) -> Method` a learner's constructor.
+
+    The learner remembers the call (its `spec`), so that it can be made again with another setting,
+    and carries what the paper suggests for the outer loop.
+    """
+
+    def wrap(function: Callable[..., Method]) -> Callable[..., Learner]:
+        @functools.wraps(function)
+        def construct(*args: Any, **settings: Any) -> Learner:
+            bound = inspect.signature(function).bind(*args, **settings)
+            bound.apply_defaults()
+            call = dict(bound.arguments)
+            spec = Spec(construct, call.pop("model", None), call)
+            return Learner(function(*args, **settings), spec, Suggestions(**suggested))
+
+        construct.suggestions = Suggestions(**suggested)  # type: ignore[attr-defined]
+        return construct
+
+    return wrap
