@@ -63,11 +63,19 @@ class Draws:
         normal = radius * np.cos(2 * np.pi * self.unit(count))
         return torch.from_numpy(normal.astype(np.float32)).reshape(len(self), *shape)
 
-    def choose(self, count: int, among: int) -> np.ndarray:
-        """(T, count) different numbers of 0..among-1, in random order."""
-        keys = self.unit(among)
-        if count < among // 4:
-            first = np.argpartition(keys, count, axis=1)[:, :count]
-            order = np.argsort(np.take_along_axis(keys, first, 1), axis=1)
-            return np.take_along_axis(first, order, 1)
-        return np.argsort(keys, axis=1)[:, :count]
+    def choose(self, count: int, among: int | np.ndarray) -> np.ndarray:
+        """(T, count) different numbers of 0..among-1, in random order.
+
+        among: one number, or an array (T, ...) of them, each at least count; then (T, ..., count).
+        Floyd's sampling (Bentley and Floyd 1987, doi:10.1145/30401.315746), whose cost does not
+        grow with `among`, and a shuffle, since it yields a random set in an order that is not.
+        """
+        among = np.broadcast_to(among, (len(self),)) if np.ndim(among) == 0 else np.asarray(among)
+        unit = self.unit(2 * count * math.prod(among.shape[1:])).reshape(*among.shape, 2, count)
+        chosen = np.empty((*among.shape, count), dtype=np.int64)
+        for i in range(count):
+            last = among - count + i
+            pick = (unit[..., 0, i] * (last + 1)).astype(np.int64)
+            taken = (chosen[..., :i] == pick[..., None]).any(-1)
+            chosen[..., i] = np.where(taken, last, pick)
+        return np.take_along_axis(chosen, unit[..., 1, :].argsort(-1), -1)
