@@ -1,8 +1,10 @@
 """Where tasks come from: families with disjoint meta-train, meta-validation and meta-test splits."""
 
 from innerloop.tasks.base import Tasks
+from innerloop.tasks.digits import digits
 from innerloop.tasks.functions import linear, sinusoids
+from innerloop.tasks.images import ImageBank, ImageStream
 
-TASKS = {"sinusoids": sinusoids, "linear": linear}
+TASKS = {"sinusoids": sinusoids, "linear": linear, "digits": digits}
 
-__all__ = ["TASKS", "Tasks", *TASKS]
+__all__ = ["TASKS", "ImageBank", "ImageStream", "Tasks", *TASKS]

@@ -15,6 +15,8 @@ class Tasks:
     """A named family with its meta-train, meta-validation and meta-test streams.
 
     settings: what rebuilds the family by name, as JSON.
+    input_shape: the shape of one x: (1,) a number, (1, 28, 28) an image (channels, height, width).
+    targets: how many numbers a regression target has.
     """
 
     name: str
@@ -23,6 +25,15 @@ class Tasks:
     validation: Stream
     test: Stream
     settings: dict[str, Any] = field(default_factory=dict)
+    input_shape: tuple[int, ...] = (1,)
+    targets: int = 1
+
+    @property
+    def outputs(self) -> int:
+        """How many outputs a model needs: one per class of a task, or one per target number."""
+        if self.kind == "regression":
+            return self.targets
+        return max(self.split(name).ways or 0 for name in SPLITS)
 
     def split(self, name: str) -> Stream:
         return getattr(self, name)  # type: ignore[no-any-return]
