@@ -4,6 +4,7 @@ from innerloop import losses, models, tasks
 from innerloop.algorithms import ALGORITHMS, anil, fomaml, maml
 from innerloop.core import Episode, Episodes, Examples, Meta, MetaGradient
 from innerloop.errors import InnerloopError, InputError
+from innerloop.evaluation import evaluate
 from innerloop.inner import first_order, truncated, unrolled
 from innerloop.language import use_language
 from innerloop.outer import Learner

@@ -1,0 +1,21 @@
+"""Scores with intervals on new tasks, beside honest baselines on the same episodes."""
+
+from innerloop.evaluation.calibration import (
+    Reliability,
+    expected_calibration_error,
+    reliability,
+)
+from innerloop.evaluation.evaluate import evaluate
+from innerloop.evaluation.interval import mean_and_ci95
+from innerloop.evaluation.judging import score
+from innerloop.evaluation.scores import Scores
+
+__all__ = [
+    "Reliability",
+    "Scores",
+    "evaluate",
+    "expected_calibration_error",
+    "mean_and_ci95",
+    "reliability",
+    "score",
+]

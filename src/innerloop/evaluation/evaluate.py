@@ -1,0 +1,88 @@
+"""Evaluate a learner on new tasks, with the honest alternatives on the same episodes beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Protocol
+
+from innerloop.core import Meta
+from innerloop.episodes import Stream
+from innerloop.errors import InputError
+from innerloop.evaluation.judging import BATCH, score
+from innerloop.evaluation.scores import Scores
+from innerloop.likelihoods import Likelihood
+from innerloop.outer import Learner
+
+
+class Trained(Protocol):
+    """What has been learnt across tasks, and by what: a run, for example."""
+
+    @property
+    def learner(self) -> Learner: ...
+
+    @property
+    def meta(self) -> Meta: ...
+
+
+Contender = Trained | tuple[Learner, Meta]
+
+
+def evaluate(
+    trained: Contender | Learner,
+    *where: Any,
+    episodes: int = 600,
+    seed: int = 0,
+    batch: int = BATCH,
+    baselines: Mapping[str, Contender] | None = None,
+    likelihood: Likelihood | None = None,
+    progress: bool = False,
+) -> Scores:
+    """Adapt to the support set of `episodes` new tasks and be judged on their query sets.
+
+    evaluate(run, stream) or evaluate(learner, meta, stream); the stream is `tasks.test`, say.
+    Episode i of a seed is the same for every learner, so figures can be compared task by task.
+
+    seed: names the test episodes; it has nothing to do with the seed of training.
+    baselines: name -> (learner, meta) or run, judged on the same episodes.
+    likelihood: what outputs mean; by default the learner's own, else by the targets' type.
+    progress: show a bar on stderr.
+
+    >>> import torch, innerloop as il
+    >>> learner = il.maml(torch.nn.Linear(1, 1), inner_lr=0.05, inner_steps=5)
+    >>> meta = learner.init(torch.Generator().manual_seed(0))
+    >>> scores = evaluate(learner, meta, il.tasks.linear().test, episodes=20)
+    >>> scores.metric, scores.episodes, scores.values.shape
+    ('mse', 20, torch.Size([20]))
+    """
+    contender, stream = _arguments(trained, where)
+    how: dict[str, Any] = {"episodes": episodes, "seed": seed, "batch": batch, "progress": progress}
+    scores = score(*pair(contender), stream, likelihood=likelihood, **how)
+    beside = {name: score(*pair(c), stream, **how) for name, c in (baselines or {}).items()}
+    return replace(scores, baselines=beside)
+
+
+def _arguments(trained: Any, where: tuple[Any, ...]) -> tuple[Contender, Stream]:
+    if isinstance(trained, Learner) and len(where) == 2:
+        trained, where = (trained, where[0]), where[1:]
+    if len(where) != 1 or not isinstance(where[0], Stream):
+        got = ", ".join(type(argument).__name__ for argument in (trained, *where))
+        raise InputError(
+            f"evaluate takes (run, stream) or (learner, meta, stream), got ({got}); "
+            "pass a stream such as tasks.test last.",
+            f"evaluate 接受 (run, stream) 或 (learner, meta, stream)，收到 ({got})；"
+            "请把 tasks.test 这样的流放在最后。",
+        )
+    return trained, where[0]
+
+
+def pair(contender: Contender) -> tuple[Learner, Meta]:
+    """(learner, meta) of a run or of such a pair."""
+    if isinstance(contender, tuple):
+        return contender
+    if hasattr(contender, "learner") and hasattr(contender, "meta"):
+        return contender.learner, contender.meta
+    raise InputError(
+        f"a contender is a run or a pair (learner, meta), got {type(contender).__name__}.",
+        f"参评者应为 run 或 (learner, meta)，收到的是 {type(contender).__name__}。",
+    )

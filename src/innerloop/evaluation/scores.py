@@ -1,0 +1,152 @@
+"""What an evaluation found: a figure per task, its interval, and what stands beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import Tensor
+
+from innerloop.evaluation.calibration import Reliability
+from innerloop.evaluation.interval import mean_and_ci95
+from innerloop.language import say
+from innerloop.likelihoods import Metric
+
+NAMES_ZH = {
+    "from scratch": "从零训练",
+    "fine-tuned": "微调",
+    "fine-tuned head": "微调输出层",
+    "nearest neighbour": "最近邻",
+    "nearest centroid": "最近质心",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """One learner on one stream's episodes. Printed it is a line, with a line per baseline.
+
+    values: (T,) accuracy or mean squared error of each task's query set. nll: (T,) its mean
+        negative log-likelihood.
+    failed: tasks with a prediction that was not finite. Such an answer is a miss: wrong where
+        classes are predicted; a regression task that has one (and its nll) counts as much as
+        the worst task of this evaluation, infinitely if all failed. None is left out.
+    ci95: half-width of the 95 % interval of the mean over tasks (Student's t).
+    ece, reliability: of all answers of all tasks pooled; None for regression.
+    milliseconds: to adapt to one task alone, the median of a few.
+    """
+
+    name: str
+    metric: Metric
+    values: Tensor
+    nll: Tensor
+    failed: int
+    reliability: Reliability | None
+    milliseconds: float
+    transductive: bool
+    split: str
+    seed: int
+    ways: int | None
+    shots: int
+    queries: int
+    note: str = ""
+    baselines: dict[str, Scores] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def mean(self) -> float:
+        return mean_and_ci95(self.values)[0]
+
+    @property
+    def ci95(self) -> float:
+        return mean_and_ci95(self.values)[1]
+
+    @property
+    def episodes(self) -> int:
+        return len(self.values)
+
+    @property
+    def ece(self) -> float | None:
+        return None if self.reliability is None else self.reliability.error
+
+    def __str__(self) -> str:
+        table = [self._cells(self.name, self)]
+        table += [self._cells(say(n, NAMES_ZH.get(n, n)), s) for n, s in self.baselines.items()]
+        return "\n".join([*aligned(table), *self.left_out])
+
+    @staticmethod
+    def _cells(name: str, scores: Scores) -> tuple[str, str, str]:
+        facts = [scores._task(), *scores._remarks()]
+        return name, scores.figure(), say(f"({', '.join(facts)})", f"（{'，'.join(facts)}）")
+
+    def figure(self) -> str:
+        """The headline with its interval: "97.1 ± 0.3 %" or "mse 0.012 ± 0.001"."""
+        if self.metric == "accuracy":
+            return f"{100 * self.mean:.1f} ± {100 * self.ci95:.1f} %"
+        return f"{self.metric} {self.mean:.3g} ± {self.ci95:.2g}"
+
+    def _task(self) -> str:
+        if self.ways is None:
+            return say(
+                f"{self.episodes} episodes, {self.shots} examples each",
+                f"{self.episodes} 个任务，各 {self.shots} 个样本",
+            )
+        return say(
+            f"{self.episodes} episodes, {self.ways}-way {self.shots}-shot",
+            f"{self.episodes} 个任务，{self.ways} 类 {self.shots} 样本",
+        )
+
+    def _remarks(self) -> list[str]:
+        remarks = [
+            say("transductive", "转导") if self.transductive else say("non-transductive", "非转导"),
+            say(f"{self.milliseconds:.2g} ms to adapt", f"适应用时 {self.milliseconds:.2g} 毫秒"),
+        ]
+        if self.failed:
+            remarks.append(
+                say(
+                    f"{self.failed} tasks with predictions that are not finite, counted as misses",
+                    f"{self.failed} 个任务的预测含非有限值，计为错误",
+                )
+            )
+        return [*remarks, self.note] if self.note else remarks
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain numbers and strings; `baselines` maps each name to its mean and interval."""
+        return {
+            "algorithm": self.name,
+            "metric": self.metric,
+            "mean": self.mean,
+            "ci95": self.ci95,
+            "episodes": self.episodes,
+            "baselines": {n: s.summary() for n, s in self.baselines.items()},
+            "nll": mean_and_ci95(self.nll)[0],
+            "ece": self.ece,
+            "transductive": self.transductive,
+            "failed": self.failed,
+            "milliseconds": self.milliseconds,
+            "split": self.split,
+            "ways": self.ways,
+            "shots": self.shots,
+            "queries": self.queries,
+            "seed": self.seed,
+        }
+
+    def summary(self) -> dict[str, Any]:
+        """What the entry of a baseline holds."""
+        summary = {"mean": self.mean, "ci95": self.ci95, "episodes": self.episodes}
+        return {**summary, "note": self.note} if self.note else summary
+
+
+def aligned(table: Sequence[Sequence[str]]) -> list[str]:
+    """Rows of cells as lines whose columns line up, also where characters are two columns wide.
+
+    >>> aligned([("maml", "97 %"), ("from scratch", "55 %")])
+    ['maml          97 %', 'from scratch  55 %']
+    """
+    from rich.cells import cell_len
+
+    widths = [max(map(cell_len, column)) for column in zip(*table, strict=True)]
+    return [
+        "  ".join(c + " " * (w - cell_len(c)) for c, w in zip(r, widths, strict=True)).rstrip()
+        for r in table
+    ]

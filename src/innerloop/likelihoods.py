@@ -1,0 +1,95 @@
+"""What a model's outputs say about a target: probabilities, a mean and a spread, a score.
+
+A likelihood reads outputs row by row, `(rows, ...)`, so it serves one task and many alike.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar, Literal, Protocol
+
+import torch
+from torch import Tensor
+
+from innerloop.core import Examples
+from innerloop.losses import cross_entropy, mse
+
+Metric = Literal["accuracy", "mse"]
+
+
+class Likelihood(Protocol):
+    """metric: the name of the headline figure, which `score` gives for each row."""
+
+    @property
+    def metric(self) -> Metric: ...
+
+    def answer(self, outputs: Tensor) -> Tensor:
+        """The best single answer: a class position (rows,), or a mean shaped like the target."""
+
+    def score(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """(rows,) 1 for a hit and 0 for a miss, or the squared error."""
+
+    def negative_log(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """(rows,) minus the log-probability (or log-density) of the targets."""
+
+
+@dataclass(frozen=True)
+class Categorical:
+    """One of N classes, by the softmax of N outputs.
+
+    >>> Categorical().probabilities(torch.tensor([[0.0, 0.0], [0.0, math.log(3)]]))
+    tensor([[0.5000, 0.5000],
+            [0.2500, 0.7500]])
+    """
+
+    metric: ClassVar[Literal["accuracy"]] = "accuracy"
+
+    def probabilities(self, outputs: Tensor) -> Tensor:
+        """(rows, N), each row sums to 1."""
+        return outputs.softmax(-1)
+
+    def answer(self, outputs: Tensor) -> Tensor:
+        return outputs.argmax(-1)
+
+    def score(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        return (self.answer(outputs) == targets).to(outputs.dtype)
+
+    def negative_log(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        return cross_entropy(outputs, targets)
+
+
+@dataclass(frozen=True)
+class Gaussian:
+    """Numbers around the outputs, with a known standard deviation `scale` in the target's unit.
+
+    >>> float(Gaussian().negative_log(torch.zeros(1, 1), torch.zeros(1, 1)))  # log sqrt(2 pi)
+    0.9189385175704956
+    """
+
+    scale: float = 1.0
+    metric: ClassVar[Literal["mse"]] = "mse"
+
+    def answer(self, outputs: Tensor) -> Tensor:
+        return outputs
+
+    def std(self, outputs: Tensor) -> Tensor:
+        """The standard deviation of each target, shaped like the answer."""
+        return torch.full_like(outputs, self.scale)
+
+    def score(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        return mse(outputs, targets)
+
+    def negative_log(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        numbers = math.prod(outputs.shape[1:])
+        constant = math.log(self.scale * math.sqrt(2 * math.pi))
+        return numbers * (mse(outputs, targets) / (2 * self.scale**2) + constant)
+
+
+def likelihood_of(examples: Examples, *, scale: float = 1.0) -> Likelihood:
+    """Integer targets are classes, floating ones are numbers with the standard deviation `scale`.
+
+    >>> likelihood_of(Examples(torch.zeros(1, 2), torch.tensor([0])))
+    Categorical()
+    """
+    return Categorical() if examples.is_classification else Gaussian(scale)
