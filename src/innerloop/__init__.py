@@ -1,7 +1,21 @@
 """Meta-learning: models that adapt to a new task from a handful of examples."""
 
 from innerloop import losses, models, tasks
-from innerloop.algorithms import ALGORITHMS, anil, fomaml, maml
+from innerloop.algorithms import (
+    ALGORITHMS,
+    anil,
+    baseline_pp,
+    boil,
+    finetune,
+    fomaml,
+    maml,
+    meta_sgd,
+    nearest_centroid,
+    nearest_neighbour,
+    protonet,
+    reptile,
+    scratch,
+)
 from innerloop.core import Episode, Episodes, Examples, Meta, MetaGradient
 from innerloop.errors import InnerloopError, InputError
 from innerloop.evaluation import evaluate

@@ -1,12 +1,29 @@
 """One paper, one file, one constructor; and the table of their names."""
 
 from innerloop.algorithms.anil import anil
+from innerloop.algorithms.baseline_pp import baseline_pp
+from innerloop.algorithms.boil import boil
+from innerloop.algorithms.finetune import finetune
 from innerloop.algorithms.maml import fomaml, maml
+from innerloop.algorithms.meta_sgd import meta_sgd
+from innerloop.algorithms.nearest import nearest_centroid, nearest_neighbour
+from innerloop.algorithms.protonet import protonet
+from innerloop.algorithms.reptile import reptile
+from innerloop.algorithms.scratch import scratch
 
 ALGORITHMS = {
     "maml": maml,
     "fomaml": fomaml,
     "anil": anil,
+    "boil": boil,
+    "meta_sgd": meta_sgd,
+    "reptile": reptile,
+    "protonet": protonet,
+    "finetune": finetune,
+    "baseline_pp": baseline_pp,
+    "scratch": scratch,
+    "nearest_neighbour": nearest_neighbour,
+    "nearest_centroid": nearest_centroid,
 }
 
 __all__ = ["ALGORITHMS", *ALGORITHMS]

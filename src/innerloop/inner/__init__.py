@@ -1,8 +1,10 @@
 """The inner loop: which parameters move, how far, and how to differentiate through it."""
 
-from innerloop.inner.descent import Descent
+from innerloop.inner.descent import Descent, descend
+from innerloop.inner.prototypes import class_means, class_sums, require_classes
 from innerloop.inner.rules import Adam, Learnt, Rule, Sgd
 from innerloop.inner.through import first_order, truncated, unrolled
+from innerloop.inner.untrained import Untrained
 from innerloop.inner.which import body, everything, head
 
 THROUGH = {"unrolled": unrolled, "first_order": first_order}
@@ -14,10 +16,15 @@ __all__ = [
     "Learnt",
     "Rule",
     "Sgd",
+    "Untrained",
     "body",
+    "class_means",
+    "class_sums",
+    "descend",
     "everything",
     "first_order",
     "head",
+    "require_classes",
     "truncated",
     "unrolled",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -16,6 +17,29 @@ from innerloop.inner.which import Which, everything
 from innerloop.losses import Loss, mean_loss
 from innerloop.models import Network
 from innerloop.tree import Tree
+
+
+def descend(
+    loss_of: Callable[[Params], Tensor],
+    start: Params,
+    rule: Rule,
+    steps: int,
+    *,
+    through: Through = unrolled,
+    learnt: Params | None = None,
+) -> Params:
+    """`steps` steps of `rule` down `loss_of` from `start`.
+
+    >>> from innerloop.inner import Sgd
+    >>> descend(lambda p: p["w"] ** 2, {"w": torch.tensor(1.0)}, Sgd(0.25), 2)
+    {'w': tensor(0.2500)}
+    """
+    moved, memory = start, rule.start(start)
+    for step in range(steps):
+        gradient = through(grad(loss_of), step, steps)
+        move, memory = rule.step(gradient(moved), memory, learnt or {})
+        moved = {name: p + move[name] for name, p in moved.items()}
+    return moved
 
 
 @dataclass(frozen=True)
@@ -80,12 +104,9 @@ class Descent:
             )
             return mean_loss(self.loss, outputs, support)
 
-        memory = self.how_far.start(fast)
-        for step in range(self.steps):
-            gradient = self.through(grad(support_loss), step, self.steps)
-            move, memory = self.how_far.step(gradient(fast), memory, params)
-            fast = {name: p + move[name] for name, p in fast.items()}
-        return fast
+        return descend(
+            support_loss, fast, self.how_far, self.steps, through=self.through, learnt=params
+        )
 
     def _outputs(self, meta: Meta, fast: Tree, x: Tree, *, training: bool) -> Tensor:
         weights = self._weights({**meta.params, **fast["params"]})

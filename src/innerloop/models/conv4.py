@@ -35,4 +35,6 @@ def conv4(
         ]
     features = width * (size // 16) ** 2
     head = [] if outputs is None else [nn.Linear(features, outputs)]
-    return nn.Sequential(*blocks, nn.Flatten(), *head)
+    net = nn.Sequential(*blocks, nn.Flatten(), *head)
+    net.features = features  # type: ignore[assignment]
+    return net

@@ -26,4 +26,6 @@ def mlp(
         for layer in (nn.Linear(a, b), nn.ReLU())
     ]
     head = [] if outputs is None else [nn.Linear(hidden, outputs)]
-    return nn.Sequential(nn.Flatten(), *body, *head)
+    net = nn.Sequential(nn.Flatten(), *body, *head)
+    net.features = hidden if layers else inputs  # type: ignore[assignment]
+    return net

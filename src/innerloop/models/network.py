@@ -57,7 +57,8 @@ class TaskNorm(nn.Module):
         if tape.given is None and tape.seen is None and not alone:
             return F.batch_norm(x, None, None, self.weight, self.bias, training=True, eps=self.eps)
         if tape.given is not None:
-            mean, var = tape.given[key].unbind(0)
+            given = tape.given.get(key)
+            mean, var = (tape.given[self.name] if given is None else given).unbind(0)
         else:
             mean, var = x.mean(reduced), x.var(reduced, correction=0)
             if tape.seen is not None:
@@ -101,9 +102,7 @@ class Network:
         self.names = frozenset(name for name, _ in model.named_parameters())
         self.norms = _replace_norms(self._skeleton)
         self.is_random = any(isinstance(m, _DropoutNd) for m in model.modules())
-        self.is_convolutional = any(
-            isinstance(m, nn.modules.conv._ConvNd) for m in model.modules()
-        )
+        self.is_convolutional = any(isinstance(m, nn.modules.conv._ConvNd) for m in model.modules())
         self._lock = threading.RLock()  # functional_call swaps weights on the shared skeleton
 
     @property
@@ -115,7 +114,9 @@ class Network:
     def head(self) -> list[str]:
         """The parameter names of the last layer that has any: its output layer."""
         owners = [name.rpartition(".")[0] for name, _ in self._skeleton.named_parameters()]
-        return [n for n, _ in self._skeleton.named_parameters() if n.rpartition(".")[0] == owners[-1]]
+        return [
+            n for n, _ in self._skeleton.named_parameters() if n.rpartition(".")[0] == owners[-1]
+        ]
 
     def init(self, generator: Generator | None = None) -> tuple[Params, Params]:
         """(params, buffers). With a generator fresh weights are drawn: by calling the function
@@ -136,7 +137,9 @@ class Network:
         }
         kind = next(iter(self.module.parameters()), None)
         if kind is not None:
-            params = {n: p.to(kind.dtype) if p.is_floating_point() else p for n, p in params.items()}
+            params = {
+                n: p.to(kind.dtype) if p.is_floating_point() else p for n, p in params.items()
+            }
         return params, buffers
 
     def apply(
@@ -186,7 +189,9 @@ def _replace_norms(module: nn.Module) -> list[str]:
 
 def _reset(module: nn.Module) -> nn.Module:
     for layer in module.modules():
-        reset = getattr(layer, "reset_parameters", None) or getattr(layer, "_reset_parameters", None)
+        reset = getattr(layer, "reset_parameters", None) or getattr(
+            layer, "_reset_parameters", None
+        )
         if callable(reset):
             reset()
     return module

@@ -36,7 +36,10 @@ class Spec:
 class Suggestions:
     """What the paper does in the outer loop; `train` follows it where the user is silent.
 
+    steps: outer steps; 0 for a learner that learns nothing across tasks.
     ways, shots, queries: of training episodes, where they should differ from the test's.
+    weight_decay: decoupled from the gradient, as in AdamW.
+    encoder: to classify, the learner takes a model without an output layer.
     """
 
     steps: int = 5_000
@@ -47,6 +50,8 @@ class Suggestions:
     ways: int | None = None
     shots: int | None = None
     queries: int | None = None
+    weight_decay: float = 0.0
+    encoder: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,9 +73,7 @@ class Learner:
         drawn; without one they are those that the model came with."""
         return self.method.init(generator)
 
-    def adapt(
-        self, meta: Meta, support: Examples, *, generator: Generator | None = None
-    ) -> Tree:
+    def adapt(self, meta: Meta, support: Examples, *, generator: Generator | None = None) -> Tree:
         """What is learnt from one task's support set; meta is left as it was."""
         with torch.no_grad():
             return self.method.adapt(meta, support, generator=generator)

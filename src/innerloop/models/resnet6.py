@@ -1,0 +1,66 @@
+"""A small residual network for small images: the default encoder."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from innerloop.errors import InputError
+from innerloop.models.named import named
+
+
+class Block(nn.Module):
+    """x + f(x) at half the size: two 3x3 convolutions (He et al. 2016, arXiv:1512.03385)."""
+
+    def __init__(self, inputs: int, outputs: int):
+        super().__init__()
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride=2, padding=1, bias=False)
+        self.norm1 = nn.BatchNorm2d(outputs)
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
+        self.norm2 = nn.BatchNorm2d(outputs)
+        self.skip = nn.Conv2d(inputs, outputs, 1, stride=2, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        z = F.relu(self.norm1(self.conv1(x)))
+        return F.relu(self.skip(x) + self.norm2(self.conv2(z)))
+
+
+class GlobalMean(nn.Module):
+    """(rows, channels, height, width) -> (rows, channels)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.mean((2, 3))
+
+
+@named
+def resnet6(
+    outputs: int | None = None, *, channels: int = 1, size: int = 28, width: int = 32
+) -> nn.Module:
+    """Pixel-unshuffle to half the size, one convolution, two residual blocks that halve it again,
+    and the mean over places: x (rows, channels, size, size) -> (rows, outputs), or the features
+    (rows, 4 * width) without outputs. 289 thousand parameters, an eighth of conv4's arithmetic.
+
+    >>> import torch
+    >>> net = resnet6()
+    >>> tuple(net(torch.zeros(2, 1, 28, 28)).shape), sum(p.numel() for p in net.parameters())
+    ((2, 128), 288704)
+    """
+    if size < 4 or size % 2:
+        raise InputError(
+            f"resnet6 halves an image first, so size must be even and at least 4, got {size}; "
+            "resize the images.",
+            f"resnet6 首先将图像缩小一半，尺寸须为不小于 4 的偶数，收到 {size}；请调整图像大小。",
+        )
+    body = [
+        nn.PixelUnshuffle(2),
+        nn.Conv2d(4 * channels, width, 3, padding=1, bias=False),
+        nn.BatchNorm2d(width),
+        nn.ReLU(),
+        Block(width, 2 * width),
+        Block(2 * width, 4 * width),
+        GlobalMean(),
+    ]
+    head = [] if outputs is None else [nn.Linear(4 * width, outputs)]
+    net = nn.Sequential(*body, *head)
+    net.features = 4 * width  # type: ignore[assignment]
+    return net
