@@ -65,7 +65,7 @@ def evaluate(
 def _arguments(trained: Any, where: tuple[Any, ...]) -> tuple[Contender, Stream]:
     if isinstance(trained, Learner) and len(where) == 2:
         trained, where = (trained, where[0]), where[1:]
-    if len(where) != 1 or not isinstance(where[0], Stream):
+    if isinstance(trained, Learner) or len(where) != 1 or not isinstance(where[0], Stream):
         got = ", ".join(type(argument).__name__ for argument in (trained, *where))
         raise InputError(
             f"evaluate takes (run, stream) or (learner, meta, stream), got ({got}); "

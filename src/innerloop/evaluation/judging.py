@@ -147,8 +147,9 @@ def judge(outputs: Tensor, query: Examples, likelihood: Likelihood) -> Judged:
     """Outputs (T, Q, ...) against the queries of T tasks; padded rows do not count."""
     tasks, queries = outputs.shape[:2]
     rows = class_columns(outputs, query).flatten(0, 1).detach()  # (T * Q, ...)
-    targets = query.y.flatten(0, 1)
     real = torch.ones(tasks, queries, dtype=torch.bool) if query.mask is None else query.mask
+    column = real.view(tasks, queries, *[1] * (query.y.dim() - 2))
+    targets = torch.where(column, query.y, 0).flatten(0, 1)  # what pads may be no class at all
     finite = rows.isfinite().flatten(1).all(1)  # (T * Q,)
     miss = 0.0 if likelihood.metric == "accuracy" else torch.inf
     value = torch.where(finite, likelihood.score(rows, targets), miss).view(tasks, queries)

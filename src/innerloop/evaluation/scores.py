@@ -72,7 +72,7 @@ class Scores:
     def __str__(self) -> str:
         table = [self._cells(self.name, self)]
         table += [self._cells(say(n, NAMES_ZH.get(n, n)), s) for n, s in self.baselines.items()]
-        return "\n".join([*aligned(table), *self.left_out])
+        return "\n".join([*aligned(table, right=1), *self.left_out])
 
     @staticmethod
     def _cells(name: str, scores: Scores) -> tuple[str, str, str]:
@@ -137,16 +137,20 @@ class Scores:
         return {**summary, "note": self.note} if self.note else summary
 
 
-def aligned(table: Sequence[Sequence[str]]) -> list[str]:
-    """Rows of cells as lines whose columns line up, also where characters are two columns wide.
+def aligned(table: Sequence[Sequence[str]], *, right: int | None = None) -> list[str]:
+    """Rows of cells as lines whose columns line up, column `right` at its right edge.
 
-    >>> aligned([("maml", "97 %"), ("from scratch", "55 %")])
-    ['maml          97 %', 'from scratch  55 %']
+    Widths are those on screen, where a Chinese character is two columns wide.
+
+    >>> aligned([("maml", "97 %"), ("from scratch", "5 %")], right=1)
+    ['maml          97 %', 'from scratch   5 %']
     """
     from rich.cells import cell_len
 
     widths = [max(map(cell_len, column)) for column in zip(*table, strict=True)]
-    return [
-        "  ".join(c + " " * (w - cell_len(c)) for c, w in zip(r, widths, strict=True)).rstrip()
-        for r in table
-    ]
+
+    def padded(cell: str, column: int) -> str:
+        room = " " * (widths[column] - cell_len(cell))
+        return room + cell if column == right else cell + room
+
+    return ["  ".join(padded(c, i) for i, c in enumerate(row)).rstrip() for row in table]
