@@ -3,8 +3,9 @@
 from innerloop.tasks.base import Tasks
 from innerloop.tasks.digits import digits
 from innerloop.tasks.functions import linear, sinusoids
+from innerloop.tasks.glyphs import glyphs
 from innerloop.tasks.images import ImageBank, ImageStream
 
-TASKS = {"sinusoids": sinusoids, "linear": linear, "digits": digits}
+TASKS = {"sinusoids": sinusoids, "linear": linear, "glyphs": glyphs, "digits": digits}
 
 __all__ = ["TASKS", "ImageBank", "ImageStream", "Tasks", *TASKS]

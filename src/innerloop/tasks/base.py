@@ -41,5 +41,5 @@ class Tasks:
     def replace(self, **changes: Any) -> Tasks:
         """The same family with other ways, shots or queries in all three splits."""
         changes = {k: v for k, v in changes.items() if v is not None}
-        splits = {name: self.split(name).replace(**changes) for name in SPLITS}
+        splits: dict[str, Any] = {name: self.split(name).replace(**changes) for name in SPLITS}
         return replace(self, **splits, settings={**self.settings, **changes})

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 import warnings
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TypeVar
+from uuid import uuid4
 
 import platformdirs
 from rich.console import Console
@@ -57,13 +57,12 @@ def save_bank(bank: ImageBank, path: Path) -> None:
     """Written beside its place and moved there whole, so that no reader meets half a file."""
     facts = {field: getattr(bank, field) for field in ("counts", "names", "groups", "notes")}
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.stem, suffix=".part")
-    os.close(handle)
+    temporary = path.with_name(f"{path.stem}.{uuid4().hex}.part")
     try:
         save_file({"images": bank.images.contiguous()}, temporary, {"bank": json.dumps(facts)})
         os.replace(temporary, path)
     finally:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 def load_bank(path: Path) -> ImageBank:

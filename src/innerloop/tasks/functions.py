@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -55,7 +56,7 @@ def function_tasks(name: str, family: Family, shots: int, queries: int) -> Tasks
                 f"{rule} must be at least 1, got {value}; a task needs rows to learn from.",
                 f"{rule} 至少为 1，收到 {value}；任务需要可供学习的样本。",
             )
-    splits = {
+    splits: dict[str, Any] = {
         split: FunctionStream(name=f"{name}/{split}", shots=shots, queries=queries, family=family)
         for split in SPLITS
     }

@@ -158,7 +158,7 @@ class ImageStream(Stream):
         )
 
     def describe(self, episodes: Episodes, t: int) -> str:
-        """"glyphs/test task 7: Armenian/ա, Georgian/ბ, ..." """
+        """ "glyphs/test task 7: Armenian/ա, Georgian/ბ, ..." """
         name = super().describe(episodes, t)
         if episodes.classes is None:
             return name
@@ -175,7 +175,7 @@ def image_tasks(
     **settings: Any,
 ) -> Tasks:
     """The family whose splits draw from these banks; `settings` are the family's own."""
-    streams = {
+    streams: dict[str, Any] = {
         split: ImageStream(
             name=f"{name}/{split}", ways=ways, shots=shots, queries=queries, bank=banks[split]
         )
