@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from innerloop.core import Examples, Meta, Params
 from innerloop.errors import InputError
 from innerloop.inner import Untrained, class_means, class_sums, require_classes
-from innerloop.inner.prototypes import squared_distances, without_absent
+from innerloop.inner.prototypes import membership, squared_distances, without_absent
 from innerloop.losses import Loss
 from innerloop.models import Encoder
 from innerloop.models.network import Model
@@ -48,7 +48,7 @@ class NearestNeighbour(Fixed):
     def adapt(self, meta: Meta, support: Examples, *, generator: Generator | None = None) -> Params:
         y = support.y
         if support.is_classification:
-            y = F.one_hot(y, support.ways or 1)
+            y = membership(support)
         features = self.features(meta, support.x)
         real = torch.ones_like(features[:, 0], dtype=torch.bool)
         return {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from innerloop.core import Examples, Params
 from innerloop.errors import InputError
@@ -18,11 +17,17 @@ def class_sums(features: Tensor, support: Examples) -> Params:
     {'sums': tensor([[1.],
             [6.]]), 'counts': tensor([1., 2.])}
     """
-    member = F.one_hot(support.y, support.ways or 1).to(features.dtype)  # (S, N)
+    member = membership(support).to(features.dtype)  # (S, N)
     if support.mask is not None:
         member = member * support.mask[:, None]
         features = torch.where(support.mask[:, None], features, 0.0)
     return {"sums": member.T @ features, "counts": member.sum(0)}
+
+
+def membership(support: Examples) -> Tensor:
+    """(S, N): True where the row is of the class. `one_hot` cannot be batched over tasks."""
+    ways = support.ways or 1
+    return support.y[:, None] == torch.arange(ways, device=support.y.device)
 
 
 def add_classes(first: Params, second: Params) -> Params:

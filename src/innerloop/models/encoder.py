@@ -9,7 +9,7 @@ from torch import Generator, Tensor
 
 from innerloop.core import Params
 from innerloop.errors import InputError
-from innerloop.models.network import Model, Network
+from innerloop.models.network import Model, Network, Tape
 from innerloop.tree import Tree
 
 RUNNING = "running."  # prefix of a norm layer's statistics among the buffers
@@ -67,7 +67,9 @@ class Encoder(Network):
         self, params: Params, buffers: Params, x: Tree, *, training: bool = False
     ) -> tuple[Tensor, Params]:
         """Features normalised by this batch, and the state after it."""
-        outputs, seen = super().observe(params, _others(buffers), x, training=training)
+        seen: Params = {}
+        tape = Tape(None, seen, constant=True)
+        outputs = self._run(params, _others(buffers), x, tape, training)
         if not seen:
             return outputs, buffers
         count = buffers[BATCHES]
@@ -76,7 +78,7 @@ class Encoder(Network):
         for name in self.norms:
             calls = [s for key, s in seen.items() if key.partition("#")[0] == name]
             if calls:
-                old, new = buffers[RUNNING + name], torch.stack(calls).mean(0).detach()
+                old, new = buffers[RUNNING + name], torch.stack(calls).mean(0)
                 state[RUNNING + name] = torch.lerp(old, new, share)
         return outputs, state
 

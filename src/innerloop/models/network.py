@@ -19,7 +19,7 @@ from torch.nn.modules.dropout import _DropoutNd
 from innerloop.core import Params
 from innerloop.errors import InputError
 from innerloop.models.named import ModelSpec, model_spec
-from innerloop.tree import Tree
+from innerloop.tree import Tree, tree_map
 
 Build = Callable[[], nn.Module]
 Model = nn.Module | Build
@@ -31,6 +31,7 @@ class Tape:
 
     given: Params | None  # statistics to normalise with; None: the batch's own
     seen: Params | None  # where to leave the batch's own statistics; None: nowhere
+    constant: bool = False  # what is left there is not differentiated
     calls: dict[str, int] = field(default_factory=dict)
 
     def key(self, layer: str) -> str:
@@ -54,20 +55,32 @@ class TaskNorm(nn.Module):
         key = tape.key(self.name)
         reduced = [d for d in range(x.dim()) if d != 1]
         alone = x.numel() == x.shape[1]  # a single value per channel: F.batch_norm refuses it
-        if tape.given is None and tape.seen is None and not alone:
-            return F.batch_norm(x, None, None, self.weight, self.bias, training=True, eps=self.eps)
+        if tape.given is None and not alone and (tape.seen is None or tape.constant):
+            y, mean, scale = torch.native_batch_norm(
+                x, self.weight, self.bias, None, None, True, 0.0, self.eps
+            )
+            if tape.seen is not None:  # scale is 1 / sqrt(variance + eps)
+                tape.seen[key] = torch.stack([mean, scale**-2 - self.eps]).detach()
+            return y
         if tape.given is not None:
             given = tape.given.get(key)
-            mean, var = (tape.given[self.name] if given is None else given).unbind(0)
+            statistics = tape.given[self.name] if given is None else given
         else:
-            mean, var = x.mean(reduced), x.var(reduced, correction=0)
+            statistics = _mean_and_variance(x, reduced)
             if tape.seen is not None:
-                tape.seen[key] = torch.stack([mean, var])  # (2, channels)
+                tape.seen[key] = statistics
+        mean, var = statistics.unbind(0)
         shape = [-1 if d == 1 else 1 for d in range(x.dim())]
         scale = torch.rsqrt(var + self.eps)
         scale = scale if self.weight is None else scale * self.weight
         shift = -mean * scale if self.bias is None else self.bias - mean * scale
         return x * scale.view(shape) + shift.view(shape)
+
+
+def _mean_and_variance(x: Tensor, reduced: list[int]) -> Tensor:
+    """(2, channels)"""
+    var, mean = torch.var_mean(x, reduced, correction=0)
+    return torch.stack([mean, var])
 
 
 class Network:
@@ -162,7 +175,7 @@ class Network:
         return self._run(params, buffers, x, Tape(None, seen), training), seen
 
     def _run(self, params: Params, buffers: Params, x: Tree, tape: Tape, training: bool) -> Tensor:
-        args, kwargs = _arguments(x)
+        args, kwargs = _arguments(tree_map(channels_last, x) if self.is_convolutional else x)
         with self._lock, sdpa_kernel(SDPBackend.MATH):
             token = _tape.set(tape)
             try:
@@ -170,6 +183,14 @@ class Network:
                 return functional_call(self._skeleton, {**params, **buffers}, args, kwargs)
             finally:
                 _tape.reset(token)
+
+
+def channels_last(x: Tensor) -> Tensor:
+    """Images (rows, channels, height, width) with the same numbers, laid out as convolutions and
+    pooling read them fastest. Spelled out because `memory_format` has no meaning under vmap."""
+    if x.dim() != 4:
+        return x
+    return x.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)
 
 
 def _arguments(x: Tree) -> tuple[tuple[Tensor, ...], dict[str, Tensor]]:
