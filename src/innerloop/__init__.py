@@ -1,6 +1,7 @@
 """Meta-learning: models that adapt to a new task from a handful of examples."""
 
 from innerloop import losses, models, tasks
+from innerloop.adapted import Adapted, Run, load, train
 from innerloop.algorithms import (
     ALGORITHMS,
     anil,
@@ -22,5 +23,6 @@ from innerloop.evaluation import evaluate
 from innerloop.inner import first_order, truncated, unrolled
 from innerloop.language import use_language
 from innerloop.outer import Learner
+from innerloop.training import Verdict
 
 __version__ = "0.1.0"

@@ -1,0 +1,8 @@
+"""What has been learnt, in use: a run, and the tasks it is adapted to."""
+
+from innerloop.adapted.loading import load
+from innerloop.adapted.run import Run
+from innerloop.adapted.task import Adapted
+from innerloop.adapted.training import train
+
+__all__ = ["Adapted", "Run", "load", "train"]

@@ -1,0 +1,94 @@
+"""`load`: a run out of its folder."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from innerloop.adapted.record import facts_of, run_of
+from innerloop.adapted.run import Run
+from innerloop.algorithms.spec import from_json, spec_from_json
+from innerloop.core import Meta
+from innerloop.errors import InnerloopError, InputError
+from innerloop.outer import Learner
+from innerloop.tasks import TASKS, Tasks
+from innerloop.training.folder import RunFolder, Settings
+from innerloop.training.optimiser import Layout
+
+
+def load(
+    path: str | os.PathLike[str],
+    model: Any = None,
+    *,
+    tasks: Tasks | None = None,
+    **settings: Any,
+) -> Run:
+    """The run in a folder that `train` wrote, also one that was killed (its newest checkpoint).
+
+    model: the Module or the function that makes it, where it is the user's own and cannot be
+        imported by name. tasks: likewise, to evaluate or go on. settings: of the learner, for
+        example inner_steps=10, or a loss function of the user's own.
+
+    Nothing is unpickled: the folder holds JSON and safetensors.
+    """
+    folder = RunFolder(Path(path))
+    written = folder.read_settings()
+    learner = spec_from_json(written, model, **settings)
+    start = learner.init(None)
+    meta, last, facts = read_meta(folder, Layout.of(start.params), written)
+    check_fit(learner, start, meta, folder.path)
+    return run_of(
+        learner,
+        written["tasks"]["kind"],
+        meta,
+        facts,
+        folder.read_history(),
+        tasks=tasks if tasks is not None else tasks_of(written),
+        folder=folder.path,
+        last=last,
+        settings=written,
+    )
+
+
+def read_meta(
+    folder: RunFolder, layout: Layout, written: Settings
+) -> tuple[Meta, Meta | None, dict[str, Any]]:
+    """(result, last, facts) of a run that is over, else of its newest checkpoint."""
+    result = folder.read_result()
+    if result is not None:
+        return result[0], None, result[1]
+    state = folder.newest()
+    if state is None:
+        raise InputError(
+            f"{str(folder.path)!r} holds no weights yet: the run was stopped before its first "
+            "checkpoint; resume it.",
+            f"{str(folder.path)!r} 中还没有权重：运行在第一个检查点之前就停止了；请继续运行。",
+        )
+    facts = facts_of(state, written["training"]["meta_batch"])
+    return state.result(layout), state.last(layout), facts
+
+
+def check_fit(learner: Learner, start: Meta, meta: Meta, path: Path) -> None:
+    """The model that was passed must be the one that was trained."""
+    for name in {**start.params, **meta.params}:
+        here = tuple(start.params[name].shape) if name in start.params else "absent"
+        there = tuple(meta.params[name].shape) if name in meta.params else "absent"
+        if here != there:
+            raise InputError(
+                f"the model does not fit the run in {str(path)!r}: {name} is {there} there and "
+                f"{here} here; pass the model that was trained.",
+                f"模型与 {str(path)!r} 中的运行不符：{name} 在那里是 {there}，这里是 {here}；"
+                "请传入训练时的模型。",
+            )
+
+
+def tasks_of(written: Settings) -> Tasks | None:
+    """The run's tasks if they are built in and their data is here."""
+    name = written["tasks"]["name"]
+    if name not in TASKS:
+        return None
+    try:
+        return TASKS[name](**from_json(written["tasks"]["settings"], "tasks"))
+    except (InnerloopError, TypeError):
+        return None

@@ -1,0 +1,142 @@
+"""What a run writes about itself, and how a run is read out of its state."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from innerloop.adapted.run import Run
+from innerloop.algorithms.spec import spec_to_json
+from innerloop.core import Meta
+from innerloop.errors import InputError
+from innerloop.language import say
+from innerloop.outer import Learner
+from innerloop.tasks import Tasks
+from innerloop.training import State
+from innerloop.training.course import Course
+from innerloop.training.folder import History, RunFolder, Settings, name_of, plan_of
+
+
+def new_settings(course: Course, tasks: Tasks) -> Settings:
+    """What `settings.json` holds: what was asked for, the plan, and who wrote it."""
+    import torch
+
+    from innerloop import __version__
+
+    return {
+        **spec_to_json(course.learner),
+        "tasks": {"name": tasks.name, "kind": tasks.kind, "settings": tasks.settings},
+        "training": course.settings,
+        "plan": plan_of(course.learner.path),
+        "versions": {
+            "innerloop": __version__,
+            "python": sys.version.split()[0],
+            "torch": torch.__version__,
+        },
+    }
+
+
+def open_folder(path: Path, settings: Settings, resume: bool) -> Settings | None:
+    """Make the folder, or check that it may be gone on with; the settings found in it, or None."""
+    folder = RunFolder(path)
+    if not folder.exists:
+        folder.write_settings(settings)
+        return None
+    if not resume:
+        raise InputError(
+            f"{str(path)!r} already holds a run; go on with it by --resume (resume=True), or choose "
+            "another --out.",
+            f"{str(path)!r} 中已有一次运行；请用 --resume（resume=True）继续，或换一个 --out。",
+        )
+    found = folder.read_settings()
+    if name_of(found) != name_of(settings):
+        what, before, now = first_difference(found, settings)
+        raise InputError(
+            f"this run has other settings than the one in {str(path)!r}: {what} is {before} there "
+            f"and {now} here; resume with the same settings, or choose another --out.",
+            f"本次设置与 {str(path)!r} 中的运行不同：{what} 在那里是 {before}，这里是 {now}；"
+            "请用相同的设置继续，或换一个 --out。",
+        )
+    return found
+
+
+def first_difference(before: Any, now: Any, name: str = "") -> tuple[str, Any, Any]:
+    """The first setting in which two runs differ: (its name, its two values)."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        for key in [*before, *(k for k in now if k not in before)]:
+            if key not in ("plan", "versions") and before.get(key) != now.get(key):
+                inside = name if key == "settings" else key
+                return first_difference(before.get(key), now.get(key), inside)
+    return name, before, now
+
+
+def changed_plan(before: dict[str, Any], now: dict[str, Any]) -> tuple[str, str] | None:
+    """A sentence if a resumed run cannot promise the same bits."""
+    differ = [key for key in now if before.get(key) != now[key]]
+    if not differ:
+        return None
+    en = ", ".join(f"{key} was {before.get(key)}, is {now[key]}" for key in differ)
+    zh = "，".join(f"{key} 原为 {before.get(key)}，现为 {now[key]}" for key in differ)
+    return (
+        f"This resume is no longer bit-exact, since the run began on another plan: {en}.",
+        f"由于运行是在另一种方案下开始的，本次继续不再逐位一致：{zh}。",
+    )
+
+
+def facts_of(state: State, meta_batch: int) -> dict[str, Any]:
+    """What is written beside the result and read back into a Run."""
+    return {
+        "verdict": state.verdict and state.verdict.name,
+        "steps": state.step,
+        "best": state.best and {"step": state.best.step, "validation": state.best.metric},
+        "seconds": state.seconds,
+        "tasks_per_second": state.step * meta_batch / state.seconds if state.seconds else 0.0,
+        "dropped": state.counts.dropped,
+        "dropped_names": list(state.counts.names),
+        "diagnosis": state.diagnosis,
+    }
+
+
+def result_sentence(facts: dict[str, Any]) -> str:
+    """Which meta-parameters the result are."""
+    steps, best = facts["steps"], facts["best"]
+    if best is None:
+        return say(
+            f"The result are the weights of the last step, {steps}; none were validated.",
+            f"结果为最后一步（第 {steps} 步）的权重；未进行验证。",
+        )
+    step, metric = best["step"], best["validation"]
+    return say(
+        f"The result are the best weights by validation ({metric:.4g}), of step {step} of {steps}.",
+        f"结果为验证指标最佳（{metric:.4g}）的权重，来自共 {steps} 步中的第 {step} 步。",
+    )
+
+
+def run_of(
+    learner: Learner,
+    kind: str,
+    meta: Meta,
+    facts: dict[str, Any],
+    history: History,
+    **more: Any,
+) -> Run:
+    from innerloop.training import Verdict
+
+    best, diagnosis = facts["best"], facts["diagnosis"]
+    return Run(
+        learner=learner,
+        meta=meta,
+        kind=kind,
+        verdict=facts["verdict"] and Verdict[facts["verdict"]],
+        steps=facts["steps"],
+        result=result_sentence(facts),
+        validation=best and best["validation"],
+        history=history,
+        seconds=facts["seconds"],
+        tasks_per_second=facts["tasks_per_second"],
+        dropped=facts["dropped"],
+        dropped_names=tuple(facts["dropped_names"]),
+        diagnosis=diagnosis and say(*diagnosis),
+        **more,
+    )

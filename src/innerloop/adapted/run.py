@@ -1,0 +1,80 @@
+"""A run: a learner and what it has learnt across tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from innerloop.adapted.task import Adapted, adapt
+from innerloop.core import Meta
+from innerloop.language import say
+from innerloop.outer import Learner
+from innerloop.tasks import Tasks
+from innerloop.training import Verdict
+from innerloop.tree import Tree
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """What `train` returns and `load` reads back.
+
+    meta: the result: the best meta-parameters by validation, or the last where nothing was
+        validated; `result` says which. last: those of the last step, None for a run whose
+        checkpoints are gone.
+    kind: "classification" or "regression": what its tasks are.
+    verdict: how it ended; None for a run that was killed and could go on.
+    history: one dict per logged step: step, loss, lr, validation, dropped, seconds.
+    dropped: tasks left out since their loss or gradient was not finite; `dropped_names` are the
+        first of them. diagnosis: what to do about it if the run diverged.
+    """
+
+    learner: Learner
+    meta: Meta
+    kind: str
+    verdict: Verdict | None
+    steps: int
+    tasks: Tasks | None = None
+    folder: Path | None = None
+    last: Meta | None = None
+    result: str = ""
+    validation: float | None = None
+    history: list[dict[str, Any]] = field(default_factory=list)
+    seconds: float = 0.0
+    tasks_per_second: float = 0.0
+    dropped: int = 0
+    dropped_names: tuple[str, ...] = ()
+    diagnosis: str | None = None
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    def adapt(self, x: Tree, y: Sequence[Any] | Any) -> Adapted:
+        """Learn one new task from its examples.
+
+        x: (S, ...) rows as numpy arrays or tensors, or a tree of them. y: (S,) labels of any type
+        to classify, (S,) or (S, out) numbers to regress.
+        """
+        return adapt(self.learner, self.meta, self.kind, x, y)
+
+    def __str__(self) -> str:
+        ending = (
+            str(self.verdict) if self.verdict else say("The run is not over.", "运行尚未结束。")
+        )
+        lines = [
+            say(
+                f"{self.learner.spec.algorithm}, {self.steps} steps in {self.seconds:.1f} s "
+                f"({self.tasks_per_second:.0f} tasks/s). {ending}",
+                f"{self.learner.spec.algorithm}，{self.steps} 步，用时 {self.seconds:.1f} 秒"
+                f"（{self.tasks_per_second:.0f} 任务/秒）。{ending}",
+            )
+        ]
+        lines += [text for text in (self.diagnosis, self.result) if text]
+        if self.dropped:
+            names = ", ".join(self.dropped_names)
+            lines.append(
+                say(
+                    f"{self.dropped} tasks were not finite and left out, first: {names}.",
+                    f"{self.dropped} 个任务含非有限值而被舍弃，最先的是：{names}。",
+                )
+            )
+        return "\n".join(lines)

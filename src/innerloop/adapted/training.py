@@ -1,0 +1,200 @@
+"""`train`: a learner meets tasks, and a run comes of it."""
+
+from __future__ import annotations
+
+import os
+import time
+import warnings
+from pathlib import Path
+from typing import NamedTuple
+
+from innerloop.adapted.record import (
+    changed_plan,
+    facts_of,
+    new_settings,
+    open_folder,
+    run_of,
+)
+from innerloop.adapted.run import Run
+from innerloop.errors import InputError
+from innerloop.language import say
+from innerloop.outer import Learner
+from innerloop.tasks import Tasks
+from innerloop.training import Optimiser, State, Verdict, initialise_model, plan_course, rounds
+from innerloop.training.control import Schedule
+from innerloop.training.course import EPISODES, Course
+from innerloop.training.folder import History, RunFolder, Settings, name_of
+from innerloop.training.interruption import interruptible
+from innerloop.training.optimiser import Layout
+from innerloop.training.progress import progress_of
+
+SAVE_EVERY = 20.0  # seconds between checkpoints, where no number of steps is asked for
+
+
+def train(
+    learner: Learner,
+    tasks: Tasks,
+    *,
+    steps: int | None = None,
+    minutes: float | None = None,
+    meta_batch: int | None = None,
+    lr: float | None = None,
+    optimiser: str | Optimiser | None = None,
+    schedule: str | Schedule | None = None,
+    clip: float | None = None,
+    ema: float | None = None,
+    patience: int | None = None,
+    target: float | None = None,
+    ways: int | None = None,
+    shots: int | None = None,
+    queries: int | None = None,
+    validate_every: int | None = None,
+    validation_episodes: int = EPISODES,
+    save_every: int | None = None,
+    seed: int = 0,
+    out: str | os.PathLike[str] | None = None,
+    resume: bool = False,
+    progress: bool | None = None,
+) -> Run:
+    """Meta-train a learner on `tasks.train`, judging it now and then on `tasks.validation`.
+
+    What is left at None follows the paper of the algorithm (`learner.suggestions`).
+
+    steps, minutes: the budget; with both, whichever is spent first. meta_batch: tasks per step.
+    lr: learning rate of the outer loop, varied by `schedule` ("constant", "linear", "cosine",
+        "plateau", or one made by a function of that name). optimiser: "adam", "adamw", "sgd", or
+        one made by such a function. clip: longest meta-gradient (global norm).
+    ema: share of the old in a moving average of the weights, which is then validated and kept.
+    patience: stop after so many validations without a better metric. target: stop when the metric
+        (accuracy or MSE) reaches this value.
+    ways, shots, queries: of training episodes, where they differ from the test's.
+    validate_every: steps between validations, 0 for none; by default a twentieth of the steps.
+    save_every: steps between checkpoints; by default about 20 seconds pass.
+    seed: of the weights, where a function builds the network, and of the training episodes.
+    out: the run's folder; None keeps the run in memory. resume: go on with the run in `out`, if
+        there is one: bit for bit as if it had never stopped, where the budget is in steps.
+    progress: True shows a bar, False nothing; None a bar on a terminal, else a line now and then.
+
+    The result, `run.meta`, is the best by validation, or the last where nothing was validated.
+    Ctrl-C ends the run after the step in hand, saves it, and returns `Verdict.INTERRUPTED`.
+
+    >>> import innerloop as il
+    >>> learner = il.maml(il.models.mlp(1, 1, hidden=8), inner_lr=0.01)
+    >>> run = train(learner, il.tasks.sinusoids(), steps=3, meta_batch=2, validation_episodes=5)
+    >>> run.steps, run.verdict.name
+    (3, 'OUT_OF_STEPS')
+    """
+    course = plan_course(
+        learner,
+        tasks,
+        steps=steps,
+        minutes=minutes,
+        meta_batch=meta_batch,
+        lr=lr,
+        optimiser=optimiser,
+        schedule=schedule,
+        clip=clip,
+        ema=ema,
+        patience_for=patience,
+        target_metric=target,
+        ways=ways,
+        shots=shots,
+        queries=queries,
+        validate_every=validate_every,
+        validation_episodes=validation_episodes,
+        seed=seed,
+    )
+    if resume and out is None:
+        raise InputError(
+            "resume needs the folder of the run; say which one with out=... (--out).",
+            "继续运行需要其文件夹；请用 out=...（--out）指明。",
+        )
+    keeper = Keeper.open(course, tasks, Path(out) if out is not None else None, resume)
+    state = go(keeper, save_every, progress)
+    return keeper.close(state, tasks)
+
+
+class Keeper(NamedTuple):
+    """A course, where it begins, and where it is written down."""
+
+    course: Course
+    layout: Layout
+    start: State
+    settings: Settings
+    history: History
+    folder: RunFolder | None
+
+    @classmethod
+    def open(cls, course: Course, tasks: Tasks, path: Path | None, resume: bool) -> Keeper:
+        settings = new_settings(course, tasks)
+        layout, start = initialise_model(course)
+        if path is None:
+            return cls(course, layout, start, settings, [], None)
+        folder, history = RunFolder(path), []
+        found = open_folder(path, settings, resume)
+        if found is not None:
+            if (sentence := changed_plan(found["plan"], settings["plan"])) is not None:
+                warnings.warn(say(*sentence), stacklevel=3)
+            folder.tidy()
+            start = folder.newest() or start
+            history = folder.cut_history(start.step + (start.verdict is not None))
+        keeper = cls(course, layout, start, settings, history, folder)
+        if not folder.checkpoints():
+            keeper.save(start)
+        return keeper
+
+    def note(self, state: State) -> None:
+        """Append what the state adds to the history."""
+        if state.row is not None:
+            self.history.append(state.row)
+            if self.folder is not None:
+                self.folder.append(state.row)
+
+    def save(self, state: State) -> None:
+        if self.folder is not None:
+            self.folder.save(state, name_of(self.settings))
+
+    def close(self, state: State, tasks: Tasks) -> Run:
+        """Write the result and hand over the run."""
+        facts = facts_of(state, self.course.meta_batch)
+        result, last = state.result(self.layout), state.last(self.layout)
+        if self.folder is not None:
+            self.folder.write_result(result, facts, name_of(self.settings))
+        return run_of(
+            self.course.learner,
+            tasks.kind,
+            result,
+            facts,
+            self.history,
+            tasks=tasks,
+            folder=self.folder and self.folder.path,
+            last=last,
+            settings=self.settings,
+        )
+
+
+def go(keeper: Keeper, save_every: int | None, progress: bool | None) -> State:
+    """Round after round, showing and saving; the state in which the run ended."""
+    state, saved, clock = keeper.start, keeper.start.step, time.monotonic()
+    if state.verdict is not None:
+        return state
+    with interruptible() as interrupted, progress_of(keeper.course, state, progress) as shown:
+        try:
+            for state in rounds(keeper.course, keeper.layout, keeper.start):
+                keeper.note(state)
+                shown.show(state)
+                if interrupted():
+                    break
+                if due(state.step - saved, save_every, time.monotonic() - clock):
+                    keeper.save(state)
+                    saved, clock = state.step, time.monotonic()
+        except KeyboardInterrupt:
+            pass  # outside the main thread, or by a second Ctrl-C: the last whole step counts
+        keeper.save(state)
+    if state.verdict is None:
+        state = state._replace(verdict=Verdict.INTERRUPTED)
+    return state
+
+
+def due(steps: int, save_every: int | None, seconds: float) -> bool:
+    return seconds >= SAVE_EVERY if save_every is None else steps >= save_every

@@ -1,0 +1,176 @@
+"""The course of a run: everything that is decided before its first step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from innerloop.episodes import Stream
+from innerloop.errors import InputError
+from innerloop.outer import Learner
+from innerloop.tasks import Tasks
+from innerloop.training.control import (
+    SCHEDULES,
+    Ending,
+    Schedule,
+    budget,
+    first_of,
+    patience,
+    target,
+)
+from innerloop.training.optimiser import OPTIMISERS, Optimiser, by_name
+
+VALIDATIONS = 20  # in a run whose budget is in steps
+VALIDATE_EVERY = 200  # steps, in a run whose budget is in minutes only
+EPISODES = 100  # of a validation
+LINES = 1_000  # of history, about
+LOWER_IS_BETTER = ("mse", "nll")
+
+
+@dataclass(frozen=True)
+class Course:
+    """A learner, its training and validation episodes, and how it is trained on them."""
+
+    learner: Learner
+    train: Stream
+    validation: Stream
+    optimiser: Optimiser
+    schedule: Schedule
+    ending: Ending
+    settings: dict[str, Any]
+    steps: int | None
+    minutes: float | None
+    meta_batch: int
+    lr: float
+    clip: float | None
+    ema: float | None
+    validate_every: int
+    validation_episodes: int
+    log_every: int
+    seed: int
+
+
+def plan_course(
+    learner: Learner,
+    tasks: Tasks,
+    *,
+    steps: int | None = None,
+    minutes: float | None = None,
+    meta_batch: int | None = None,
+    lr: float | None = None,
+    optimiser: str | Optimiser | None = None,
+    schedule: str | Schedule | None = None,
+    clip: float | None = None,
+    ema: float | None = None,
+    patience_for: int | None = None,
+    target_metric: float | None = None,
+    ways: int | None = None,
+    shots: int | None = None,
+    queries: int | None = None,
+    validate_every: int | None = None,
+    validation_episodes: int = EPISODES,
+    seed: int = 0,
+) -> Course:
+    """What the user says, and where he is silent what the learner's paper suggests."""
+    suggested = learner.suggestions
+    if steps is None and minutes is None:
+        steps = suggested.steps
+    meta_batch = suggested.meta_batch if meta_batch is None else meta_batch
+    lr = suggested.lr if lr is None else lr
+    if validate_every is None:
+        validate_every = VALIDATE_EVERY if steps is None else max(1, steps // VALIDATIONS)
+    check(steps=steps, minutes=minutes, meta_batch=meta_batch, lr=lr, clip=clip, ema=ema)
+    check(validate_every=validate_every, validation_episodes=validation_episodes)
+    needs = {"patience": patience_for, "target": target_metric}
+    for name, value in needs.items():
+        if value is not None and not validate_every:
+            raise InputError(
+                f"{name} looks at validations, but validate_every is 0; give it a number of steps.",
+                f"{name} 依据验证结果，但 validate_every 为 0；请设为若干步。",
+            )
+    train = tasks.train.replace(
+        ways=ways or suggested.ways,
+        shots=shots or suggested.shots,
+        queries=queries or suggested.queries,
+    )
+    moves = chosen_optimiser(optimiser or suggested.optimiser, suggested)
+    rate = by_name(schedule or suggested.schedule, SCHEDULES, "schedule")
+    endings = []
+    if target_metric is not None:
+        sign = 1 if tasks.kind == "classification" else -1
+        endings.append(target(sign * target_metric))
+    if patience_for is not None:
+        endings.append(patience(patience_for))
+    settings = {
+        "steps": steps,
+        "minutes": minutes,
+        "meta_batch": meta_batch,
+        "lr": lr,
+        "optimiser": {"name": moves.name, "settings": moves.settings},
+        "schedule": {"name": rate.name, "settings": rate.settings},
+        "clip": clip,
+        "ema": ema,
+        "patience": patience_for,
+        "target": target_metric,
+        "ways": train.ways,
+        "shots": train.shots,
+        "queries": train.queries,
+        "validate_every": validate_every,
+        "validation_episodes": validation_episodes,
+        "seed": seed,
+    }
+    return Course(
+        learner=learner,
+        train=train,
+        validation=tasks.validation,
+        optimiser=moves,
+        schedule=rate,
+        ending=first_of(*endings, budget(steps, minutes)),
+        settings=settings,
+        steps=steps,
+        minutes=minutes,
+        meta_batch=meta_batch,
+        lr=lr,
+        clip=clip,
+        ema=ema,
+        validate_every=validate_every,
+        validation_episodes=validation_episodes,
+        log_every=10 if steps is None else max(1, steps // LINES),
+        seed=seed,
+    )
+
+
+def chosen_optimiser(chosen: str | Optimiser, suggested: Any) -> Optimiser:
+    """By name it takes the weight decay that the paper suggests; Adam then is AdamW."""
+    decay = getattr(suggested, "weight_decay", 0.0)
+    if isinstance(chosen, str) and decay:
+        chosen = "adamw" if chosen == "adam" else chosen
+        return by_name(chosen, OPTIMISERS, "optimiser", weight_decay=decay)
+    return by_name(chosen, OPTIMISERS, "optimiser")
+
+
+LEAST = {
+    "steps": 0,
+    "minutes": 0,
+    "meta_batch": 1,
+    "lr": 0,
+    "clip": 0,
+    "ema": 0,
+    "validate_every": 0,
+    "validation_episodes": 1,
+}
+
+
+def check(**settings: float | None) -> None:
+    """Every number must be as large as makes sense."""
+    for name, value in settings.items():
+        if value is not None and not value >= LEAST[name]:
+            raise InputError(
+                f"{name} must be at least {LEAST[name]}, got {value}.",
+                f"{name} 至少为 {LEAST[name]}，收到 {value}。",
+            )
+    if (ema := settings.get("ema")) is not None and ema >= 1:
+        raise InputError(
+            f"ema is the share of the old average and must be below 1, got {ema}; 0.999 is usual.",
+            f"ema 是旧平均值所占的比例，必须小于 1，收到 {ema}；常用 0.999。",
+        )

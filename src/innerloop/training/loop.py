@@ -1,0 +1,231 @@
+"""The outer loop, box for box the article's flow chart.
+
+    initialise model -> prepare data -> train -> judge by a metric -> optimisation strategy
+    -> adjust the model -> adjust the learning rate -> convergence, or round again
+
+A step is a pure function of the state and its episodes. Saving, showing and interrupting are the
+business of whoever iterates over `rounds`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import time
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import torch
+from torch import Generator, Tensor
+
+from innerloop.core import Episodes, Meta, MetaGradient
+from innerloop.evaluation import evaluate
+from innerloop.training.control import Seen, Verdict, spent
+from innerloop.training.course import LOWER_IS_BETTER, Course
+from innerloop.training.diagnosis import diagnose
+from innerloop.training.optimiser import Layout, clipped
+from innerloop.training.state import NAMED, Best, Counts, State
+
+BARREN = 20  # steps in a row without a finite task or update: the run has diverged
+VALIDATION_SEED = 0  # the same validation episodes in every run, so that runs can be compared
+
+
+class Change(NamedTuple):
+    """What an update would make of the weights; `sound` if all of it is finite."""
+
+    weights: Tensor  # (P,)
+    optimiser: dict[str, Tensor]
+    buffers: dict[str, Tensor]
+    sound: bool
+
+
+def initialise_model(course: Course) -> tuple[Layout, State]:
+    """The state before the first step. The seed draws the weights where a function builds the
+    network; a Module keeps those that it came with."""
+    network = getattr(course.learner.method, "network", None)
+    drawn = network is None or network.draws_weights
+    meta = course.learner.init(generator_of(course.seed, "weights", 0) if drawn else None)
+    layout = Layout.of(meta.params)
+    weights = layout.pack(meta.params)
+    factor, rate = course.schedule.update(course.schedule.init(), Seen(0, 0.0))
+    return layout, State(
+        step=0,
+        weights=weights,
+        buffers=meta.state,
+        optimiser=course.optimiser.init(weights),
+        rate=rate,
+        ending=course.ending.init(),
+        factor=factor,
+        average=None if course.ema is None else weights,
+        verdict=over_at_once(course, meta),
+    )
+
+
+def over_at_once(course: Course, meta: Meta) -> Verdict | None:
+    """Some learners learn nothing across tasks: their papers take no outer steps."""
+    nothing = not meta.params and not meta.state
+    if nothing or course.learner.suggestions.steps == 0:
+        return Verdict.NOTHING_TO_TRAIN
+    return Verdict.OUT_OF_STEPS if course.steps == 0 else None
+
+
+def rounds(course: Course, layout: Layout, state: State) -> Iterator[State]:
+    """The states after each step, until one has a verdict."""
+    began = time.monotonic() - state.seconds
+    while state.verdict is None:
+        episodes = prepare_data(course, state)
+        state = step(course, layout, state, episodes)
+        state = state._replace(seconds=time.monotonic() - began)
+        state = check_convergence(course, layout, state)
+        yield state
+
+
+def step(course: Course, layout: Layout, state: State, episodes: Episodes) -> State:
+    """One round: the state after learning from one batch of episodes."""
+    found = train(course, layout, state, episodes)
+    state = judge(course, layout, state, found, episodes)
+    change = strategise(course, layout, state, found)
+    state = adjust_model(course, state, change)
+    return adjust_learning_rate(course, state)
+
+
+def prepare_data(course: Course, state: State) -> Episodes:
+    """The batch of episodes that belongs to this step, whoever draws it and when."""
+    return course.train.sample(course.seed, state.step, course.meta_batch)
+
+
+def train(course: Course, layout: Layout, state: State, episodes: Episodes) -> MetaGradient:
+    """The losses of the batch's tasks and the gradient of their mean. Random layers draw from
+    numbers that belong to this step, so that a resumed run draws the same."""
+    meta = Meta(layout.unpack(state.weights), state.buffers)
+    generator = generator_of(course.seed, "steps", state.step)
+    outside = torch.get_rng_state()
+    try:
+        torch.default_generator.manual_seed(generator.initial_seed())
+        return course.learner.gradient(meta, episodes, step=state.step, generator=generator)
+    finally:
+        torch.set_rng_state(outside)
+
+
+def judge(
+    course: Course, layout: Layout, state: State, found: MetaGradient, episodes: Episodes
+) -> State:
+    """Count the batch's losses; now and then judge the weights by the validation metric."""
+    counts = counted(state.counts, course, found, episodes)
+    state = state._replace(counts=counts, metric=None, score=None, row=None)
+    if course.validate_every and state.step and state.step % course.validate_every == 0:
+        state = validated(course, layout, state)
+    due = (state.step + 1) % course.log_every == 0 or state.metric is not None
+    return with_row(course, state) if due else state
+
+
+def counted(counts: Counts, course: Course, found: MetaGradient, episodes: Episodes) -> Counts:
+    kept = found.kept
+    if kept.all():
+        loss = found.losses.mean().item()
+        return counts._replace(loss=counts.loss + loss, losses=counts.losses + 1)
+    bad = (~kept).nonzero().flatten().tolist()
+    names = [course.train.describe(episodes, t) for t in bad[: NAMED - len(counts.names)]]
+    counts = counts._replace(dropped=counts.dropped + len(bad), names=(*counts.names, *names))
+    if len(bad) == len(kept):
+        return counts
+    loss = found.losses[kept].mean().item()
+    return counts._replace(loss=counts.loss + loss, losses=counts.losses + 1)
+
+
+def validated(course: Course, layout: Layout, state: State) -> State:
+    """The metric on a fixed set of meta-validation episodes; the best weights so far are kept."""
+    scores = evaluate(
+        course.learner,
+        state.last(layout),
+        course.validation,
+        episodes=course.validation_episodes,
+        seed=VALIDATION_SEED,
+    )
+    metric = scores.mean
+    score = -metric if scores.metric in LOWER_IS_BETTER else metric
+    best = state.best
+    if score == score and (best is None or score > best.score):
+        weights = state.weights if state.average is None else state.average
+        best = Best(weights, state.buffers, state.step, metric, score)
+    return state._replace(metric=metric, score=score, best=best)
+
+
+def with_row(course: Course, state: State) -> State:
+    """The history's line for the weights as they are before this step's update."""
+    counts, loss = state.counts, None
+    if counts.losses:
+        loss = counts.loss / counts.losses
+    elif state.row is not None:  # at the end: the line of the last batch becomes the last line
+        loss = state.row["loss"]
+    row: dict[str, Any] = {
+        "step": state.step,
+        "loss": loss,
+        "lr": course.lr * state.factor,
+        "validation": state.metric,
+        "dropped": counts.dropped,
+        "seconds": round(state.seconds, 3),
+    }
+    return state._replace(row=row, counts=counts._replace(loss=0.0, losses=0))
+
+
+def strategise(course: Course, layout: Layout, state: State, found: MetaGradient) -> Change | None:
+    """What the optimiser makes of the gradient; None where no task was finite."""
+    if not found.kept.any():
+        return None
+    gradient, length = clipped(layout.pack(found.grads), course.clip)
+    lr = course.lr * state.factor
+    weights, memory = course.optimiser.update(gradient, state.optimiser, state.weights, lr)
+    changed = (weights, *memory.values(), *found.state.values())
+    sound = math.isfinite(length) and all(bool(leaf.isfinite().all()) for leaf in changed)
+    return Change(weights, memory, found.state, sound)
+
+
+def adjust_model(course: Course, state: State, change: Change | None) -> State:
+    """Take the step if all of it is finite; otherwise the weights stay as they are."""
+    counts = state.counts
+    state = state._replace(step=state.step + 1)
+    if change is None:
+        return state._replace(counts=counts._replace(barren=counts.barren + 1))
+    if not change.sound:
+        counts = counts._replace(refused=counts.refused + 1, barren=counts.barren + 1)
+        return state._replace(counts=counts)
+    average = state.average
+    if average is not None and course.ema is not None:
+        average = average.lerp(change.weights, 1 - course.ema)
+    return state._replace(
+        weights=change.weights,
+        buffers=change.buffers,
+        optimiser=change.optimiser,
+        average=average,
+        counts=counts._replace(barren=0) if counts.barren else counts,
+    )
+
+
+def adjust_learning_rate(course: Course, state: State) -> State:
+    factor, rate = course.schedule.update(state.rate, seen(course, state))
+    return state._replace(factor=factor, rate=rate)
+
+
+def check_convergence(course: Course, layout: Layout, state: State) -> State:
+    """The verdict, if the run is over; then the last weights are judged as well."""
+    if state.counts.barren >= BARREN:
+        episodes = course.train.sample(course.seed, state.step - 1, course.meta_batch)
+        why = diagnose(course, layout, state, episodes)
+        return with_row(course, state._replace(verdict=Verdict.DIVERGED, diagnosis=why))
+    verdict, ending = course.ending.update(state.ending, seen(course, state))
+    state = state._replace(ending=ending, verdict=verdict)
+    if verdict is not None and course.validate_every:
+        state = with_row(course, validated(course, layout, state))
+    return state
+
+
+def seen(course: Course, state: State) -> Seen:
+    fraction = spent(state.step, state.seconds, course.steps, course.minutes)
+    return Seen(state.step, fraction, state.score)
+
+
+def generator_of(seed: int, purpose: str, step: int) -> Generator:
+    """Random numbers that belong to one purpose and step, so that none need be saved."""
+    key = hashlib.blake2b(f"{seed} {purpose} {step}".encode(), digest_size=7).digest()
+    return Generator().manual_seed(int.from_bytes(key, "little"))
