@@ -50,6 +50,9 @@ class ImageBank:
                 f"分组 {len(self.groups)} 个。",
             )
 
+    def __repr__(self) -> str:
+        return f"ImageBank({len(self)} classes, {len(self.images)} images {self.shape})"
+
     def __len__(self) -> int:
         return len(self.counts)
 
@@ -147,7 +150,7 @@ class ImageStream(Stream):
         rows = torch.from_numpy(bank.starts[classes][..., None] + picks)
         sides = []
         for side in (rows[..., : self.shots], rows[..., self.shots :]):
-            x = bank.images[side.flatten()].to(torch.float32).div_(255)
+            x = bank.images.index_select(0, side.flatten()) / 255  # float32
             y = torch.arange(ways).repeat_interleave(side.shape[-1]).repeat(tasks, 1)
             sides.append(Examples(x.view(*y.shape, *bank.shape), y, ways=ways))
         return Episodes(

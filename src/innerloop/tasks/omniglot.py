@@ -102,5 +102,5 @@ def read_bank(paths: list[Path], size: int) -> ImageBank:
 
 def resized(png: bytes, size: int) -> np.ndarray:
     """(size, size) uint8, ink 255: black on white 105x105 turned round and averaged down."""
-    drawing = Image.open(io.BytesIO(png)).convert("L")
+    drawing = Image.open(io.BytesIO(png), formats=("PNG",)).convert("L")
     return 255 - np.asarray(drawing.resize((size, size), Image.Resampling.BILINEAR))

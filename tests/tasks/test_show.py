@@ -1,0 +1,34 @@
+import json
+
+import pytest
+
+from innerloop.tasks import TASKS, show
+from innerloop.tasks.base import SPLITS
+
+KEYS = {"shots", "queries", "ways", "support", "query", "classes"}
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_every_family_is_described_as_json(name, request):
+    if name == "omniglot":
+        request.getfixturevalue("omniglot_root")
+    tasks = TASKS[name]()
+    shown = json.loads(json.dumps(show(tasks)))
+    assert shown["name"] == tasks.name == name
+    assert shown["outputs"] == tasks.outputs
+    for split in SPLITS:
+        facts, episodes = shown["splits"][split], tasks.split(split).sample()
+        assert facts.keys() >= KEYS
+        assert facts["support"] == list(episodes.support.x.shape[1:])
+        assert facts["query"] == list(episodes.query.x.shape[1:])
+        if tasks.kind == "classification":
+            assert facts["classes"] == sum(g["classes"] for g in facts["groups"].values())
+            assert facts["images"] == sum(g["images"] for g in facts["groups"].values())
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_settings_rebuild_the_family(name, request):
+    if name == "omniglot":
+        request.getfixturevalue("omniglot_root")
+    tasks = TASKS[name](shots=2, queries=3)
+    assert show(TASKS[name](**tasks.settings)) == show(tasks)
