@@ -27,6 +27,9 @@ class Likelihood(Protocol):
     def answer(self, outputs: Tensor) -> Tensor:
         """The best single answer: a class position (rows,), or a mean shaped like the target."""
 
+    def is_answer(self, outputs: Tensor) -> Tensor:
+        """(rows,) False where the outputs are not finite and so say nothing."""
+
     def score(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """(rows,) 1 for a hit and 0 for a miss, or the squared error."""
 
@@ -52,6 +55,9 @@ class Categorical:
     def answer(self, outputs: Tensor) -> Tensor:
         return outputs.argmax(-1)
 
+    def is_answer(self, outputs: Tensor) -> Tensor:
+        return self.probabilities(outputs).isfinite().all(-1)  # -inf rules a class out: fine
+
     def score(self, outputs: Tensor, targets: Tensor) -> Tensor:
         return (self.answer(outputs) == targets).to(outputs.dtype)
 
@@ -72,6 +78,9 @@ class Gaussian:
 
     def answer(self, outputs: Tensor) -> Tensor:
         return outputs
+
+    def is_answer(self, outputs: Tensor) -> Tensor:
+        return outputs.isfinite().flatten(1).all(1)
 
     def std(self, outputs: Tensor) -> Tensor:
         """The standard deviation of each target, shaped like the answer."""

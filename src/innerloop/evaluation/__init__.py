@@ -1,5 +1,12 @@
 """Scores with intervals on new tasks, beside honest baselines on the same episodes."""
 
+from innerloop.evaluation.baselines import (
+    Baseline,
+    LeftOut,
+    pretrained_baselines,
+    tuned,
+    untrained_baselines,
+)
 from innerloop.evaluation.calibration import (
     Reliability,
     expected_calibration_error,
@@ -11,11 +18,16 @@ from innerloop.evaluation.judging import score
 from innerloop.evaluation.scores import Scores
 
 __all__ = [
+    "Baseline",
+    "LeftOut",
     "Reliability",
     "Scores",
     "evaluate",
     "expected_calibration_error",
     "mean_and_ci95",
+    "pretrained_baselines",
     "reliability",
     "score",
+    "tuned",
+    "untrained_baselines",
 ]

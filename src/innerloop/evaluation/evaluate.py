@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from innerloop.core import Meta
 from innerloop.episodes import Stream
 from innerloop.errors import InputError
+from innerloop.evaluation.baselines import LeftOut, untrained_baselines
 from innerloop.evaluation.judging import BATCH, score
 from innerloop.evaluation.scores import Scores
 from innerloop.likelihoods import Likelihood
@@ -26,6 +27,7 @@ class Trained(Protocol):
 
 
 Contender = Trained | tuple[Learner, Meta]
+SLOW = 100  # a baseline whose tasks run one by one is judged on this many of the episodes
 
 
 def evaluate(
@@ -34,7 +36,7 @@ def evaluate(
     episodes: int = 600,
     seed: int = 0,
     batch: int = BATCH,
-    baselines: Mapping[str, Contender] | None = None,
+    baselines: Mapping[str, Contender | LeftOut] | None = None,
     likelihood: Likelihood | None = None,
     progress: bool = False,
 ) -> Scores:
@@ -44,7 +46,9 @@ def evaluate(
     Episode i of a seed is the same for every learner, so figures can be compared task by task.
 
     seed: names the test episodes; it has nothing to do with the seed of training.
-    baselines: name -> (learner, meta) or run, judged on the same episodes.
+    baselines: name -> (learner, meta) or run, judged on the same episodes (on the first 100 of
+        them where tasks run one by one; its line says so). None: with a run, those that need no
+        training (`untrained_baselines`); with a bare learner, none.
     likelihood: what outputs mean; by default the learner's own, else by the targets' type.
     progress: show a bar on stderr.
 
@@ -56,10 +60,22 @@ def evaluate(
     ('mse', 20, torch.Size([20]))
     """
     contender, stream = _arguments(trained, where)
-    how: dict[str, Any] = {"episodes": episodes, "seed": seed, "batch": batch, "progress": progress}
-    scores = score(*pair(contender), stream, likelihood=likelihood, **how)
-    beside = {name: score(*pair(c), stream, **how) for name, c in (baselines or {}).items()}
-    return replace(scores, baselines=beside)
+    learner, meta = pair(contender)
+    how: dict[str, Any] = {"seed": seed, "batch": batch, "progress": progress}
+    scores = score(learner, meta, stream, episodes=episodes, likelihood=likelihood, **how)
+    if baselines is None:
+        tasks = getattr(contender, "tasks", None)
+        baselines = {} if tasks is None else untrained_baselines(learner, tasks)
+    beside, left_out = {}, []
+    for name, baseline in baselines.items():
+        if isinstance(baseline, LeftOut):
+            left_out.append(baseline.reason)
+            continue
+        rival, rival_meta = pair(baseline)
+        count = min(episodes, SLOW) if rival.path == "loop" else episodes
+        note = getattr(baseline, "note", "")
+        beside[name] = score(rival, rival_meta, stream, episodes=count, note=note, **how)
+    return replace(scores, baselines=beside, left_out=tuple(left_out))
 
 
 def _arguments(trained: Any, where: tuple[Any, ...]) -> tuple[Contender, Stream]:

@@ -1,37 +1,32 @@
-"""One learner, judged on the episodes of one stream: adapt to each support set, predict its query.
-
-Tasks are adapted together by vmap where the learner's path allows it, else one after the other.
-"""
+"""One learner, judged on the episodes of one stream: adapt to each support set, predict its query."""
 
 from __future__ import annotations
 
 import statistics
-import sys
 import time
-import warnings
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
-from torch import Generator, Tensor
-from torch.func import vmap
+from torch import Tensor
 
-from innerloop.core import Episode, Episodes, Examples, Meta
-from innerloop.episodes import Draws, Stream
+from innerloop.core import Episodes, Examples, Meta
+from innerloop.episodes import Stream
 from innerloop.errors import InputError
+from innerloop.evaluation.adaptation import adaptation_generator, answers, batches
 from innerloop.evaluation.calibration import reliability
 from innerloop.evaluation.scores import Scores
-from innerloop.language import say
 from innerloop.likelihoods import Categorical, Likelihood, likelihood_of
 from innerloop.losses import class_columns
 from innerloop.outer import Learner
 
-BATCH = 50
+BATCH = 100
 TIMED = 5  # tasks adapted one by one for the milliseconds
 
 
 class Judged(NamedTuple):
-    """values, nll, failed: (T,). confidence, correct: (rows,) of all finite answers; empty for regression."""
+    """values, nll, failed: (T,). confidence, correct: (rows,) of all finite answers, none of
+    them for regression."""
 
     values: Tensor
     nll: Tensor
@@ -53,28 +48,18 @@ def score(
     progress: bool = False,
 ) -> Scores:
     """`evaluate` for one learner alone, without baselines."""
-    if episodes < 1 or batch < 1:
-        raise InputError(
-            f"an evaluation needs at least one episode, got episodes={episodes}, batch={batch}; "
-            "ask for 1 or more.",
-            f"评估至少需要一个任务，收到 episodes={episodes}，batch={batch}；请给 1 或更大的数。",
-        )
     few = stream.sample(seed, 0, TIMED)
-    likelihood = likelihood or getattr(learner.method, "likelihood", None)
-    likelihood = likelihood or likelihood_of(few.query)
-    path, judged = learner.path, []
-    for first, group in batches(stream, episodes, seed, batch, name_of(learner), progress):
-        outputs, path = answers(learner, meta, group, path, seed=seed, first=first)
-        judged.append(judge(outputs, group.query, likelihood))
-    values, nll, failed, confidence, correct = map(_joined, zip(*judged, strict=True))
+    likelihood = likelihood or likelihood_for(learner, few.query)
+    how = {"episodes": episodes, "seed": seed, "batch": batch, "progress": progress}
+    [judged] = judge_stream(learner, meta, stream, likelihood=likelihood, **how)  # type: ignore[arg-type]
     classes = isinstance(likelihood, Categorical)
     return Scores(
-        name=name_of(learner),
+        name=learner.spec.algorithm,
         metric=likelihood.metric,
-        values=_worst_for_infinite(values),
-        nll=_worst_for_infinite(nll),
-        failed=int(failed.sum()),
-        reliability=reliability(confidence, correct) if classes else None,
+        values=judged.values,
+        nll=judged.nll,
+        failed=int(judged.failed.sum()),
+        reliability=reliability(judged.confidence, judged.correct) if classes else None,
         milliseconds=_milliseconds(learner, meta, few, seed),
         transductive=bool(getattr(learner.method, "transductive", False)),
         split=stream.name,
@@ -86,61 +71,43 @@ def score(
     )
 
 
-def name_of(learner: Learner) -> str:
-    return learner.spec.algorithm
+def likelihood_for(learner: Learner, examples: Examples) -> Likelihood:
+    """The learner's own, else the one that its targets' type suggests."""
+    return getattr(learner.method, "likelihood", None) or likelihood_of(examples)
 
 
-def batches(
-    stream: Stream, episodes: int, seed: int, batch: int, name: str, progress: bool
-) -> Iterator[tuple[int, Episodes]]:
-    """(number of the first episode, episodes) until `episodes` are drawn; a bar on stderr."""
-    starts = range(0, episodes, batch)
-    if progress:
-        from rich.console import Console
-        from rich.progress import track
-
-        starts = track(starts, description=name, console=Console(file=sys.stderr))  # type: ignore[assignment]
-    for index, start in enumerate(starts):
-        yield start, stream.sample(seed, index, batch)[: episodes - start]  # type: ignore[misc]
-
-
-def answers(
-    learner: Learner, meta: Meta, episodes: Episodes, path: str, *, seed: int, first: int
-) -> tuple[Tensor, str]:
-    """(outputs (T, Q, ...) of the query sets, the path that worked)."""
-
-    def one(episode: Episode, generator: Generator) -> Tensor:
-        fast = learner.adapt(meta, episode.support, generator=generator)
-        return learner.predict(meta, fast, episode.query.x)
-
-    if path != "loop":
-        try:
-            generator = adaptation_generator(seed, first)
-            together = vmap(lambda episode: one(episode, generator), randomness="different")
-            return together(episodes.as_episode()), path
-        except RuntimeError as error:
-            if "vmap" not in str(error) and "batching rule" not in str(error):
-                raise
-            _say_that_tasks_run_one_by_one(error)
-    each = [one(e, adaptation_generator(seed, first + t)) for t, e in enumerate(episodes)]
-    return torch.stack(each), "loop"
-
-
-def adaptation_generator(seed: int, episode: int) -> Generator:
-    """Randomness of one task's adaptation: the same whatever batch the task is in."""
-    number = Draws(seed, "adaptation", [episode]).unit(1)[0, 0]
-    return Generator().manual_seed(int(number * 2**53))
-
-
-def _say_that_tasks_run_one_by_one(error: RuntimeError) -> None:
-    reason = str(error).splitlines()[0][:120]
-    warnings.warn(
-        say(
-            f"This learner cannot adapt to many tasks at once, so tasks run one by one ({reason}).",
-            f"该学习器无法同时适应多个任务，因此任务将逐个运行（{reason}）。",
-        ),
-        stacklevel=2,
-    )
+def judge_stream(
+    learner: Learner,
+    meta: Meta,
+    stream: Stream,
+    *,
+    episodes: int,
+    seed: int = 0,
+    batch: int = BATCH,
+    steps: Sequence[int] | None = None,
+    likelihood: Likelihood | None = None,
+    progress: bool = False,
+) -> list[Judged]:
+    """All tasks' figures: one `Judged`, or one for each number of inner steps in `steps`."""
+    if episodes < 1 or batch < 1:
+        raise InputError(
+            f"an evaluation needs at least one episode, got episodes={episodes}, batch={batch}; "
+            "ask for 1 or more.",
+            f"评估至少需要一个任务，收到 episodes={episodes}，batch={batch}；请给 1 或更大的数。",
+        )
+    path, found = learner.path, []
+    for first, group in batches(
+        stream, episodes, seed, batch, learner.spec.algorithm if progress else None
+    ):
+        outputs, path = answers(learner, meta, group, path, seed=seed, first=first, steps=steps)
+        likelihood = likelihood or likelihood_for(learner, group.query)
+        each = [outputs] if steps is None else outputs.unbind(1)
+        found.append([judge(o, group.query, likelihood) for o in each])
+    joined = [Judged(*map(_joined, zip(*parts, strict=True))) for parts in zip(*found, strict=True)]
+    return [
+        j._replace(values=_worst_for_infinite(j.values), nll=_worst_for_infinite(j.nll))
+        for j in joined
+    ]
 
 
 def judge(outputs: Tensor, query: Examples, likelihood: Likelihood) -> Judged:
@@ -150,7 +117,7 @@ def judge(outputs: Tensor, query: Examples, likelihood: Likelihood) -> Judged:
     real = torch.ones(tasks, queries, dtype=torch.bool) if query.mask is None else query.mask
     column = real.view(tasks, queries, *[1] * (query.y.dim() - 2))
     targets = torch.where(column, query.y, 0).flatten(0, 1)  # what pads may be no class at all
-    finite = rows.isfinite().flatten(1).all(1)  # (T * Q,)
+    finite = likelihood.is_answer(rows)  # (T * Q,)
     miss = 0.0 if likelihood.metric == "accuracy" else torch.inf
     value = torch.where(finite, likelihood.score(rows, targets), miss).view(tasks, queries)
     nll = torch.where(finite, likelihood.negative_log(rows, targets), torch.inf)
@@ -187,10 +154,12 @@ def _worst_for_infinite(values: Tensor) -> Tensor:
 
 def _milliseconds(learner: Learner, meta: Meta, episodes: Episodes, seed: int) -> float:
     """How long a task takes alone: the median of a few, after one that warms up."""
-    taken = []
+    taken: list[float] = []
     for t in [0, *range(len(episodes))]:
         support, generator = episodes[t].support, adaptation_generator(seed, t)
         start = time.perf_counter()
         learner.adapt(meta, support, generator=generator)
         taken.append(1000 * (time.perf_counter() - start))
-    return statistics.median(taken[1:])
+        if sum(taken) > 1000:
+            break  # slow enough that warming up no longer matters
+    return statistics.median(taken[1:] or taken)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -70,20 +71,21 @@ class Scores:
         return None if self.reliability is None else self.reliability.error
 
     def __str__(self) -> str:
-        table = [self._cells(self.name, self)]
-        table += [self._cells(say(n, NAMES_ZH.get(n, n)), s) for n, s in self.baselines.items()]
+        table = [_cells(self.name, self, [self._task(), self._setting()])]
+        for name, scores in self.baselines.items():
+            facts = [] if scores.episodes == self.episodes else [scores._first_only()]
+            facts += [] if scores.transductive == self.transductive else [scores._setting()]
+            table.append(_cells(say(name, NAMES_ZH.get(name, name)), scores, facts))
         return "\n".join([*aligned(table, right=1), *self.left_out])
-
-    @staticmethod
-    def _cells(name: str, scores: Scores) -> tuple[str, str, str]:
-        facts = [scores._task(), *scores._remarks()]
-        return name, scores.figure(), say(f"({', '.join(facts)})", f"（{'，'.join(facts)}）")
 
     def figure(self) -> str:
         """The headline with its interval: "97.1 ± 0.3 %" or "mse 0.012 ± 0.001"."""
         if self.metric == "accuracy":
             return f"{100 * self.mean:.1f} ± {100 * self.ci95:.1f} %"
-        return f"{self.metric} {self.mean:.3g} ± {self.ci95:.2g}"
+        digits = 3
+        if math.isfinite(self.ci95) and self.ci95 > 0:
+            digits = max(0, 1 - math.floor(math.log10(self.ci95)))  # two figures of the interval
+        return f"{self.metric} {self.mean:.{digits}f} ± {self.ci95:.{digits}f}"
 
     def _task(self) -> str:
         if self.ways is None:
@@ -96,11 +98,17 @@ class Scores:
             f"{self.episodes} 个任务，{self.ways} 类 {self.shots} 样本",
         )
 
+    def _first_only(self) -> str:
+        return say(f"the first {self.episodes} episodes", f"前 {self.episodes} 个任务")
+
+    def _setting(self) -> str:
+        if self.transductive:
+            return say("transductive", "转导")
+        return say("non-transductive", "非转导")
+
     def _remarks(self) -> list[str]:
-        remarks = [
-            say("transductive", "转导") if self.transductive else say("non-transductive", "非转导"),
-            say(f"{self.milliseconds:.2g} ms to adapt", f"适应用时 {self.milliseconds:.2g} 毫秒"),
-        ]
+        ms = f"{self.milliseconds:.1f}" if self.milliseconds < 10 else f"{self.milliseconds:.0f}"
+        remarks = [say(f"{ms} ms to adapt", f"适应用时 {ms} 毫秒")]
         if self.failed:
             remarks.append(
                 say(
@@ -118,6 +126,7 @@ class Scores:
             "mean": self.mean,
             "ci95": self.ci95,
             "episodes": self.episodes,
+            "left_out": list(self.left_out),
             "baselines": {n: s.summary() for n, s in self.baselines.items()},
             "nll": mean_and_ci95(self.nll)[0],
             "ece": self.ece,
@@ -135,6 +144,11 @@ class Scores:
         """What the entry of a baseline holds."""
         summary = {"mean": self.mean, "ci95": self.ci95, "episodes": self.episodes}
         return {**summary, "note": self.note} if self.note else summary
+
+
+def _cells(name: str, scores: Scores, facts: list[str]) -> tuple[str, str, str]:
+    facts = [*facts, *scores._remarks()]
+    return name, scores.figure(), say(f"({', '.join(facts)})", f"（{'，'.join(facts)}）")
 
 
 def aligned(table: Sequence[Sequence[str]], *, right: int | None = None) -> list[str]:

@@ -1,0 +1,141 @@
+"""Adapt to many tasks and answer their queries: together by vmap where the learner's path allows
+it, else one after the other; after the last inner step, or after several of them."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, TypeGuard
+
+import torch
+from torch import Generator, Tensor
+from torch.func import vmap
+
+from innerloop.algorithms.scratch import Scratch
+from innerloop.core import Episode, Episodes, Examples, Meta, Method, Params
+from innerloop.episodes import Draws, Stream
+from innerloop.inner import Descent
+from innerloop.language import say
+from innerloop.outer import Learner
+from innerloop.tree import Tree, stack
+
+
+def batches(
+    stream: Stream, episodes: int, seed: int, batch: int, bar: str | None
+) -> Iterator[tuple[int, Episodes]]:
+    """(number of the first episode, episodes) until `episodes` are drawn; a bar on stderr with
+    this name."""
+    starts: Iterable[int] = range(0, episodes, batch)
+    if bar is not None:
+        from rich.console import Console
+        from rich.progress import track
+
+        starts = track(starts, description=bar, console=Console(file=sys.stderr))
+    for index, start in enumerate(starts):
+        drawn: Episodes = stream.sample(seed, index, batch)
+        yield start, drawn[: episodes - start]  # type: ignore[misc]
+
+
+def answers(
+    learner: Learner,
+    meta: Meta,
+    episodes: Episodes,
+    path: str,
+    *,
+    seed: int,
+    first: int,
+    steps: Sequence[int] | None = None,
+) -> tuple[Tensor, str]:
+    """(outputs (T, Q, ...) of the query sets, the path that worked).
+
+    first: the number of the first episode, by which adaptation draws its random numbers.
+    steps: numbers of inner steps; the outputs are then (T, len(steps), Q, ...).
+    """
+
+    def one(meta: Meta, episode: Episode, generator: Generator | None = None) -> Tensor:
+        if steps is None:
+            fast = learner.adapt(meta, episode.support, generator=generator)
+            return learner.predict(meta, fast, episode.query.x)
+        fasts = after_steps(learner, meta, episode.support, steps, generator=generator)
+        return torch.stack([learner.predict(meta, fast, episode.query.x) for fast in fasts])
+
+    generators = [adaptation_generator(seed, first + t) for t in range(len(episodes))]
+    if path != "loop":
+        start, shared, over_meta = meta, [generators[0]], None
+        if isinstance(learner.method, Scratch):  # weights cannot be drawn inside vmap
+            start, shared, over_meta = stack([learner.init(g) for g in generators]), [], 0
+        together = vmap(lambda m, e: one(m, e, *shared), (over_meta, 0), randomness="different")
+        try:
+            return together(start, episodes.as_episode()), path
+        except RuntimeError as error:
+            if "vmap" not in str(error) and "batching rule" not in str(error):
+                raise
+            _say_that_tasks_run_one_by_one(error)
+    each = [one(meta, e, g) for e, g in zip(episodes, generators, strict=True)]
+    return torch.stack(each), "loop"
+
+
+def after_steps(
+    learner: Learner,
+    meta: Meta,
+    support: Examples,
+    steps: Sequence[int],
+    *,
+    generator: Generator | None = None,
+) -> list[Tree]:
+    """What is learnt from one task's support set after each of these numbers of inner steps.
+
+    A descent is watched once on its way to the largest; another learner adapts anew for each.
+
+    >>> import innerloop as il
+    >>> learner = il.maml(torch.nn.Linear(1, 1), inner_lr=0.5)
+    >>> meta = Meta({"weight": torch.zeros(1, 1), "bias": torch.zeros(1)}, {})
+    >>> support = Examples(torch.ones(1, 1), torch.ones(1, 1))
+    >>> [float(f["params"]["bias"]) for f in after_steps(learner, meta, support, [0, 1])]
+    [0.0, 1.0]
+    """
+    method = learner.method
+    if not _is_plain_descent(method):
+        asked = [learner.replace(inner_steps=k) for k in steps]
+        return [each.adapt(meta, support, generator=generator) for each in asked]
+    if isinstance(method, Scratch) and generator is not None:
+        meta, generator = learner.init(generator), None
+    passed: list[Params] = []  # the moving parameters before each step, and after the last
+
+    def watched(gradient, step, steps):  # type: ignore[no-untyped-def]
+        return lambda params: passed.append(params) or gradient(params)  # type: ignore[func-returns-value]
+
+    farthest = dataclasses.replace(method, steps=max(steps), through=watched)
+    last = Learner(farthest, learner.spec).adapt(meta, support, generator=generator)
+    passed.append(last["params"])
+    still = Learner(dataclasses.replace(method, steps=0), learner.spec)
+    starts = [Meta({**meta.params, **passed[k]}, meta.state) for k in steps]
+    return [still.adapt(start, support) for start in starts]
+
+
+def _is_plain_descent(method: Method) -> TypeGuard[Descent]:
+    kind: Any = type(method)
+    return (
+        isinstance(method, Descent)
+        and kind._descend is Descent._descend
+        and kind.adapt in (Descent.adapt, Scratch.adapt)
+    )
+
+
+def adaptation_generator(seed: int, episode: int) -> Generator:
+    """Randomness of one task's adaptation: the same whatever batch the task is in."""
+    number = Draws(seed, "adaptation", [episode]).unit(1)[0, 0]
+    return Generator().manual_seed(int(number * 2**53))
+
+
+def _say_that_tasks_run_one_by_one(error: RuntimeError) -> None:
+    reason = str(error).splitlines()[0][:120]
+    warnings.warn(
+        say(
+            f"This learner cannot adapt to many tasks at once, so tasks run one by one ({reason}).",
+            f"该学习器无法同时适应多个任务，因此任务将逐个运行（{reason}）。",
+        ),
+        stacklevel=2,
+    )
