@@ -38,6 +38,7 @@ def load(
     start = learner.init(None)
     meta, last, facts = read_meta(folder, Layout.of(start.params), written)
     check_fit(learner, start, meta, folder.path)
+    meta = Meta({name: meta.params[name] for name in start.params}, meta.state)  # in their order
     return run_of(
         learner,
         written["tasks"]["kind"],
@@ -55,10 +56,9 @@ def read_meta(
     folder: RunFolder, layout: Layout, written: Settings
 ) -> tuple[Meta, Meta | None, dict[str, Any]]:
     """(result, last, facts) of a run that is over, else of its newest checkpoint."""
-    result = folder.read_result()
+    result, state = folder.read_result(), folder.newest()
     if result is not None:
-        return result[0], None, result[1]
-    state = folder.newest()
+        return result[0], state and state.last(layout), result[1]
     if state is None:
         raise InputError(
             f"{str(folder.path)!r} holds no weights yet: the run was stopped before its first "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -133,6 +134,9 @@ class Keeper(NamedTuple):
         folder, history = RunFolder(path), []
         found = open_folder(path, settings, resume)
         if found is not None:
+            if found["plan"]["path"] == "loop":  # chosen then, or found to be the only way
+                course = replace(course, learner=course.learner.on_path("loop"))
+                settings["plan"]["path"] = "loop"
             if (sentence := changed_plan(found["plan"], settings["plan"])) is not None:
                 warnings.warn(say(*sentence), stacklevel=3)
             folder.tidy()
@@ -151,8 +155,14 @@ class Keeper(NamedTuple):
                 self.folder.append(state.row)
 
     def save(self, state: State) -> None:
-        if self.folder is not None:
-            self.folder.save(state, name_of(self.settings))
+        """Write a checkpoint; before it the plan, should the learner have had to change it."""
+        if self.folder is None:
+            return
+        plan, path = self.settings["plan"], self.course.learner.path
+        if plan["path"] != path:
+            plan["path"] = path
+            self.folder.write_settings(self.settings)
+        self.folder.save(state, name_of(self.settings))
 
     def close(self, state: State, tasks: Tasks) -> Run:
         """Write the result and hand over the run."""

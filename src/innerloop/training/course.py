@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 from innerloop.episodes import Stream
 from innerloop.errors import InputError
-from innerloop.outer import Learner
+from innerloop.outer import Learner, Suggestions
 from innerloop.tasks import Tasks
 from innerloop.training.control import (
     SCHEDULES,
@@ -88,11 +89,7 @@ def plan_course(
                 f"{name} looks at validations, but validate_every is 0; give it a number of steps.",
                 f"{name} 依据验证结果，但 validate_every 为 0；请设为若干步。",
             )
-    train = tasks.train.replace(
-        ways=ways or suggested.ways,
-        shots=shots or suggested.shots,
-        queries=queries or suggested.queries,
-    )
+    train = training_episodes(tasks.train, suggested, ways=ways, shots=shots, queries=queries)
     moves = chosen_optimiser(optimiser or suggested.optimiser, suggested)
     rate = by_name(schedule or suggested.schedule, SCHEDULES, "schedule")
     endings = []
@@ -140,9 +137,29 @@ def plan_course(
     )
 
 
-def chosen_optimiser(chosen: str | Optimiser, suggested: Any) -> Optimiser:
+def training_episodes(own: Stream, suggested: Suggestions, **asked: int | None) -> Stream:
+    """The stream with the ways, shots and queries asked for, else as the paper suggests as far as
+    these tasks allow it: 64 ways are halved until there are as many classes."""
+    hints = {
+        name: getattr(suggested, name)
+        for name, value in asked.items()
+        if value is None and getattr(own, name) is not None
+    }
+    while True:
+        try:
+            return own.replace(**{**asked, **{n: v for n, v in hints.items() if v is not None}})
+        except InputError:
+            if (hints.get("ways") or 0) > (own.ways or 0):
+                hints["ways"] = max(own.ways or 0, hints["ways"] // 2)
+            elif any(hints.values()):
+                hints = {}
+            else:
+                raise
+
+
+def chosen_optimiser(chosen: str | Optimiser, suggested: Suggestions) -> Optimiser:
     """By name it takes the weight decay that the paper suggests; Adam then is AdamW."""
-    decay = getattr(suggested, "weight_decay", 0.0)
+    decay = suggested.weight_decay
     if isinstance(chosen, str) and decay:
         chosen = "adamw" if chosen == "adam" else chosen
         return by_name(chosen, OPTIMISERS, "optimiser", weight_decay=decay)
@@ -168,6 +185,11 @@ def check(**settings: float | None) -> None:
             raise InputError(
                 f"{name} must be at least {LEAST[name]}, got {value}.",
                 f"{name} 至少为 {LEAST[name]}，收到 {value}。",
+            )
+        if value is not None and math.isinf(value):
+            raise InputError(
+                f"{name} must be a finite number, got {value}.",
+                f"{name} 必须是有限的数，收到 {value}。",
             )
     if (ema := settings.get("ema")) is not None and ema >= 1:
         raise InputError(

@@ -15,7 +15,6 @@ import time
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-import torch
 from torch import Generator, Tensor
 
 from innerloop.core import Episodes, Meta, MetaGradient
@@ -99,12 +98,7 @@ def train(course: Course, layout: Layout, state: State, episodes: Episodes) -> M
     numbers that belong to this step, so that a resumed run draws the same."""
     meta = Meta(layout.unpack(state.weights), state.buffers)
     generator = generator_of(course.seed, "steps", state.step)
-    outside = torch.get_rng_state()
-    try:
-        torch.default_generator.manual_seed(generator.initial_seed())
-        return course.learner.gradient(meta, episodes, step=state.step, generator=generator)
-    finally:
-        torch.set_rng_state(outside)
+    return course.learner.gradient(meta, episodes, step=state.step, generator=generator)
 
 
 def judge(

@@ -1,0 +1,237 @@
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import pytest
+import torch
+
+import innerloop as il
+from innerloop.core import Episodes
+from innerloop.episodes import Draws
+from innerloop.tasks.functions import FunctionStream
+
+ROOT = Path(__file__).parents[2]
+SHORT = {"meta_batch": 2, "validation_episodes": 4, "steps": 6, "progress": False}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Signalling(FunctionStream):
+    """Sinusoids; drawing task `at` sends this process a signal."""
+
+    at: int
+    number: int
+
+    def draw(self, draws: Draws) -> Episodes:
+        if self.at in draws.episodes:
+            os.kill(os.getpid(), self.number)
+        return super().draw(draws)
+
+
+def signalling(at, number):
+    tasks = il.tasks.sinusoids()
+    fields = {f.name: getattr(tasks.train, f.name) for f in dataclasses.fields(tasks.train)}
+    return dataclasses.replace(tasks, train=Signalling(**fields, at=at, number=number))
+
+
+def learner(**settings):
+    return il.maml(il.models.mlp(1, 1, hidden=4, layers=1), **{"inner_lr": 0.01, **settings})
+
+
+def train(out=None, tasks=None, model=None, **settings):
+    return il.train(
+        model or learner(), tasks or il.tasks.sinusoids(), out=out, **{**SHORT, **settings}
+    )
+
+
+def same(a, b):
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+def without_clock(history):
+    return [{k: v for k, v in row.items() if k != "seconds"} for row in history]
+
+
+def test_two_runs_of_one_seed_are_the_same(tmp_path):
+    first, second = train(), train(tmp_path / "run")
+    assert same(first.meta.params, second.meta.params)
+    assert without_clock(first.history) == without_clock(second.history)
+
+
+def test_the_folder_holds_the_run(tmp_path):
+    run = train(tmp_path / "run")
+    assert sorted(os.listdir(tmp_path / "run")) == [
+        "history.jsonl",
+        "meta.safetensors",
+        "settings.json",
+        "state",
+    ]
+    lines = (tmp_path / "run" / "history.jsonl").read_text().splitlines()
+    assert [json.loads(line) for line in lines] == run.history
+    assert run.verdict is il.Verdict.OUT_OF_STEPS
+    assert run.result == (
+        f"The result are the best weights by validation ({run.validation:.4g}), of step 6 of 6."
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_run_after_the_step_and_resume_gives_the_same_bits(tmp_path, number):
+    before = signal.getsignal(number)
+    interrupted = train(tmp_path / "run", signalling(5, number))
+    assert interrupted.verdict is il.Verdict.INTERRUPTED
+    assert interrupted.steps == 3
+    assert signal.getsignal(number) is before
+    resumed, peace = train(tmp_path / "run", resume=True), train()
+    assert resumed.verdict is il.Verdict.OUT_OF_STEPS
+    assert same(resumed.last.params, peace.last.params)
+    assert same(resumed.meta.params, peace.meta.params)
+    assert without_clock(resumed.history) == without_clock(peace.history)
+
+
+def test_a_second_signal_acts_at_once_and_loses_no_whole_step(tmp_path):
+    @dataclasses.dataclass(frozen=True, kw_only=True)
+    class Impatient(Signalling):
+        def draw(self, draws):
+            if self.at in draws.episodes:
+                os.kill(os.getpid(), self.number)
+            return super().draw(draws)
+
+    tasks = signalling(5, signal.SIGINT)
+    fields = {f.name: getattr(tasks.train, f.name) for f in dataclasses.fields(tasks.train)}
+    tasks = dataclasses.replace(tasks, train=Impatient(**fields))
+    run = train(tmp_path / "run", tasks)
+    assert (run.verdict, run.steps) == (il.Verdict.INTERRUPTED, 2)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked")
+def test_killed_20_times_and_resumed_the_bits_are_the_same(tmp_path):
+    command = [sys.executable, "benchmarks/kill.py", "--kills", "20", "--steps", "200"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    found = subprocess.run(
+        [*command, "--out", str(tmp_path / "kill.json")],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert found.returncode == 0, found.stderr
+    result = json.loads((tmp_path / "kill.json").read_text())
+    assert (result["kills"], result["same_bits"], result["same_history"]) == (20, True, True)
+
+
+def test_resuming_a_run_that_is_over_changes_nothing(tmp_path):
+    first = train(tmp_path / "run")
+    before = (tmp_path / "run" / "history.jsonl").read_bytes()
+    again = train(tmp_path / "run", resume=True)
+    assert again.verdict is first.verdict
+    assert same(again.meta.params, first.meta.params)
+    assert (tmp_path / "run" / "history.jsonl").read_bytes() == before
+
+
+def test_resume_begins_where_there_is_nothing(tmp_path):
+    assert train(tmp_path / "run", resume=True).steps == 6
+
+
+def test_an_existing_run_is_not_overwritten(tmp_path):
+    train(tmp_path / "run")
+    with pytest.raises(il.InputError) as caught:
+        train(tmp_path / "run")
+    assert str(caught.value) == (
+        f"'{tmp_path}/run' already holds a run; go on with it by --resume (resume=True), or "
+        "choose another --out."
+    )
+    assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [
+        ({"lr": 0.5}, "lr is 0.001 there and 0.5 here"),
+        ({"steps": 7}, "steps is 6 there and 7 here"),
+        ({"seed": 1}, "seed is 0 there and 1 here"),
+        ({"optimiser": il.training.adam(eps=1e-6)}, "eps is 1e-08 there and 1e-06 here"),
+        ({"tasks": il.tasks.linear()}, "name is sinusoids there and linear here"),
+        ({"model": learner(inner_steps=3)}, "inner_steps is 1 there and 3 here"),
+    ],
+)
+def test_other_settings_are_refused_on_resume(tmp_path, changed, sentence):
+    train(tmp_path / "run")
+    with pytest.raises(il.InputError, match=sentence):
+        train(tmp_path / "run", resume=True, **changed)
+
+
+def test_resume_needs_a_folder():
+    with pytest.raises(il.InputError, match="resume needs the folder of the run"):
+        train(resume=True)
+
+
+def test_resume_on_another_plan_says_so(tmp_path):
+    train(tmp_path / "run")
+    settings = json.loads((tmp_path / "run" / "settings.json").read_text())
+    settings["plan"] |= {"threads": 64, "torch": "1.0"}
+    (tmp_path / "run" / "settings.json").write_text(json.dumps(settings))
+    with pytest.warns(UserWarning, match="no longer bit-exact.*threads was 64, is .*torch was 1.0"):
+        train(tmp_path / "run", resume=True)
+
+
+def test_a_path_that_was_fallen_back_to_is_no_other_plan(tmp_path):
+    class Looking(torch.nn.Module):
+        """Looks at its numbers, which a batch of tasks does not allow."""
+
+        def __init__(self):
+            super().__init__()
+            self.out = torch.nn.Linear(1, 1)
+
+        def forward(self, x):
+            return self.out(x) if x.sum().item() > 0 else self.out(-x)
+
+    net = Looking()
+    settings = {"validate_every": 0, "steps": 3}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        first = train(tmp_path / "run", model=il.maml(net, inner_lr=0.01), **settings)
+    assert json.loads((tmp_path / "run" / "settings.json").read_text())["plan"]["path"] == "loop"
+    again = train(tmp_path / "run", model=il.maml(net, inner_lr=0.01), resume=True, **settings)
+    assert same(again.meta.params, first.meta.params)
+
+
+def test_a_learner_with_nothing_to_train_is_a_run_too(tmp_path):
+    nearest = il.nearest_neighbour(torch.nn.Identity())
+    run = train(tmp_path / "run", il.tasks.digits(), nearest, steps=None)
+    assert run.verdict is il.Verdict.NOTHING_TO_TRAIN
+    assert (run.steps, run.history) == (0, [])
+    assert il.load(tmp_path / "run", torch.nn.Identity()).verdict is run.verdict
+
+
+def test_a_bar_is_shown_when_asked_for_and_nothing_goes_to_stdout(capsys):
+    train(progress=True)
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert "validation" in shown.err
+    assert "tasks/s" in shown.err
+    train(progress=False)
+    assert capsys.readouterr().err == ""
+
+
+def test_a_full_disk_ends_in_one_sentence_and_the_run_can_go_on(tmp_path):
+    """In a process whose files may not grow beyond 8 KB."""
+    script = (
+        "import resource, sys, torch, innerloop as il\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (8192, 8192))\n"
+        "try:\n"
+        "    il.train(il.maml(il.models.mlp(1, 1, hidden=30)), il.tasks.sinusoids(), steps=3,\n"
+        "             meta_batch=2, validate_every=0, out=sys.argv[1], progress=False)\n"
+        "except il.InnerloopError as error:\n"
+        "    print(error)\n"
+    )
+    pytest.importorskip("resource")
+    command = [sys.executable, "-c", script, str(tmp_path / "run")]
+    found = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    assert found.stdout.startswith(
+        f"Cannot write '{tmp_path}/run/state/step-0.safetensors': File too"
+    )
+    assert os.listdir(tmp_path / "run" / "state") == []
