@@ -19,7 +19,7 @@ from innerloop.algorithms import (
 )
 from innerloop.core import Episode, Episodes, Examples, Meta, MetaGradient
 from innerloop.errors import InnerloopError, InputError
-from innerloop.evaluation import evaluate
+from innerloop.evaluation import compare, evaluate
 from innerloop.inner import first_order, truncated, unrolled
 from innerloop.language import use_language
 from innerloop.outer import Learner

@@ -73,7 +73,7 @@ def test_tuning_finds_enough_steps():
     meta = learner.init(seed())
     best = tuned(learner, meta, lines.validation, episodes=10)
     assert best.learner.spec.settings["inner_steps"] == 300
-    assert "300 Adam steps at 0.03, best on 10 validation tasks" in best.note
+    assert "300 steps at 0.03, best on 10 validation tasks" in best.note
     before = score(learner, meta, lines.test, episodes=20).mean
     assert score(best.learner, meta, lines.test, episodes=20).mean < before / 2
 

@@ -12,6 +12,8 @@ from innerloop.evaluation.calibration import (
     expected_calibration_error,
     reliability,
 )
+from innerloop.evaluation.compare import Comparison, Difference, compare, paired
+from innerloop.evaluation.curves import Curve, over_inner_steps, over_shots
 from innerloop.evaluation.evaluate import evaluate
 from innerloop.evaluation.interval import mean_and_ci95
 from innerloop.evaluation.judging import score
@@ -19,12 +21,19 @@ from innerloop.evaluation.scores import Scores
 
 __all__ = [
     "Baseline",
+    "Comparison",
+    "Curve",
+    "Difference",
     "LeftOut",
     "Reliability",
     "Scores",
+    "compare",
     "evaluate",
     "expected_calibration_error",
     "mean_and_ci95",
+    "over_inner_steps",
+    "over_shots",
+    "paired",
     "pretrained_baselines",
     "reliability",
     "score",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -79,22 +79,33 @@ def pretrained_baselines(learner: Learner, tasks: Tasks) -> dict[str, Learner | 
 
 
 def tuned(
-    learner: Learner, meta: Meta, stream: Stream, *, episodes: int = 20, seed: int = 0
+    learner: Learner,
+    meta: Meta,
+    stream: Stream,
+    *,
+    steps: Sequence[int] | None = None,
+    rates: Sequence[float] | None = None,
+    episodes: int = 20,
+    seed: int = 0,
 ) -> Baseline:
-    """The learner with the inner steps and rate that score best on these validation tasks."""
+    """The learner with the inner steps and rate that score best on these validation tasks.
+
+    steps, rates: what is tried; by default what suits a descent by Adam.
+    """
     slow = learner.path == "loop"
     count = max(1, episodes // 2) if slow else episodes
     sign = 1 if stream.ways is None else -1  # errors should be small, accuracies large
     tried: dict[tuple[int, float], tuple[float, float]] = {}
-    for rate in SLOW_RATES if slow else RATES:
-        candidate, steps = learner.replace(inner_lr=rate), SLOW_STEPS if slow else STEPS
+    steps = steps or (SLOW_STEPS if slow else STEPS)
+    for rate in rates or (SLOW_RATES if slow else RATES):
+        candidate = learner.replace(inner_lr=rate)
         each = judge_stream(candidate, meta, stream, episodes=count, seed=seed, steps=steps)
         for k, judged in zip(steps, each, strict=True):
             tried[k, rate] = sign * float(judged.values.mean()), float(judged.nll.mean())
     best, rate = min(tried, key=tried.__getitem__)
     note = say(
-        f"{best} Adam steps at {rate}, best on {count} validation tasks",
-        f"Adam {best} 步，学习率 {rate}，在 {count} 个验证任务上最佳",
+        f"{best} steps at {rate}, best on {count} validation tasks",
+        f"{best} 步，学习率 {rate}，在 {count} 个验证任务上最佳",
     )
     return Baseline(learner.replace(inner_steps=best, inner_lr=rate), meta, note)
 
