@@ -44,22 +44,18 @@ def glyphs(
     any face, in any split, are one class. There are no digits.
 
     x: (1, size, size), ink 1. rotations: letters turned by 90, 180 and 270 degrees are further
-    classes of meta-training, unless they look like another one (N and Z).
+    classes of meta-training, unless they look like an upright one (N upside down).
 
     >>> tasks = glyphs(ways=5, shots=1)
     >>> tasks.test.sample(tasks=2).support.x.shape
     torch.Size([2, 5, 1, 28, 28])
     """
     everything = cached_bank(f"glyphs-{size}-{_fingerprint()}", lambda: glyph_bank(size))
+    labels = [*zip(everything.names, everything.groups, strict=True)]
+    chosen = [rotations or not name.endswith("°") for name, _ in labels]
     banks = {
         split: everything.select(
-            [
-                number
-                for number, (name, script) in enumerate(
-                    zip(everything.names, everything.groups, strict=True)
-                )
-                if script in SCRIPTS[split] and (rotations or not name.endswith("°"))
-            ]
+            [c for c, (_, script) in enumerate(labels) if chosen[c] and script in SCRIPTS[split]]
         )
         for split in SPLITS
     }
