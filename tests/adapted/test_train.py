@@ -14,6 +14,7 @@ import innerloop as il
 from innerloop.core import Episodes
 from innerloop.episodes import Draws
 from innerloop.tasks.functions import FunctionStream
+from innerloop.training import loop
 
 ROOT = Path(__file__).parents[2]
 SHORT = {"meta_batch": 2, "validation_episodes": 4, "steps": 6, "progress": False}
@@ -78,6 +79,13 @@ def test_the_folder_holds_the_run(tmp_path):
     )
 
 
+@pytest.fixture
+def drawn_one_by_one(monkeypatch):
+    """So that a task's number says in which step it is drawn."""
+    monkeypatch.setattr(loop, "DRAWN_AT_ONCE", 1)
+
+
+@pytest.mark.usefixtures("drawn_one_by_one")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_the_run_after_the_step_and_resume_gives_the_same_bits(tmp_path, number):
     before = signal.getsignal(number)
@@ -92,6 +100,7 @@ def test_a_signal_ends_the_run_after_the_step_and_resume_gives_the_same_bits(tmp
     assert without_clock(resumed.history) == without_clock(peace.history)
 
 
+@pytest.mark.usefixtures("drawn_one_by_one")
 def test_a_second_signal_acts_at_once_and_loses_no_whole_step(tmp_path):
     @dataclasses.dataclass(frozen=True, kw_only=True)
     class Impatient(Signalling):

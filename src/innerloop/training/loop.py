@@ -10,6 +10,7 @@ business of whoever iterates over `rounds`.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import math
 import time
 from collections.abc import Iterator
@@ -22,20 +23,22 @@ from innerloop.evaluation import evaluate
 from innerloop.training.control import Seen, Verdict, spent
 from innerloop.training.course import LOWER_IS_BETTER, Course
 from innerloop.training.diagnosis import diagnose
-from innerloop.training.optimiser import Layout, clipped
+from innerloop.training.optimiser import Layout, clipped, sound
 from innerloop.training.state import NAMED, Best, Counts, State
+from innerloop.tree import tree_leaves
 
 BARREN = 20  # steps in a row without a finite task or update: the run has diverged
+DRAWN_AT_ONCE, DRAWN_BYTES = 16, 1 << 20  # batches drawn together, and how large they may be
 VALIDATION_SEED = 0  # the same validation episodes in every run, so that runs can be compared
 
 
 class Change(NamedTuple):
-    """What an update would make of the weights; `sound` if all of it is finite."""
+    """What an update would make of the weights; `finite` if all of it is."""
 
     weights: Tensor  # (P,)
     optimiser: dict[str, Tensor]
     buffers: dict[str, Tensor]
-    sound: bool
+    finite: bool
 
 
 def initialise_model(course: Course) -> tuple[Layout, State]:
@@ -71,9 +74,9 @@ def over_at_once(course: Course, meta: Meta) -> Verdict | None:
 def rounds(course: Course, layout: Layout, state: State) -> Iterator[State]:
     """The states after each step, until one has a verdict."""
     began = time.monotonic() - state.seconds
+    batches = prepare_data(course, state.step)
     while state.verdict is None:
-        episodes = prepare_data(course, state)
-        state = step(course, layout, state, episodes)
+        state = step(course, layout, state, next(batches))
         state = state._replace(seconds=time.monotonic() - began)
         state = check_convergence(course, layout, state)
         yield state
@@ -88,9 +91,21 @@ def step(course: Course, layout: Layout, state: State, episodes: Episodes) -> St
     return adjust_learning_rate(course, state)
 
 
-def prepare_data(course: Course, state: State) -> Episodes:
-    """The batch of episodes that belongs to this step, whoever draws it and when."""
-    return course.train.sample(course.seed, state.step, course.meta_batch)
+def prepare_data(course: Course, first: int) -> Iterator[Episodes]:
+    """The batches of step `first` and those after it: the same whoever draws them and when.
+
+    Small ones are drawn several at once, since a draw costs more than its numbers.
+    """
+    one = course.train.sample(course.seed, 0, course.meta_batch)
+    size = sum(leaf.numel() * leaf.element_size() for leaf in tree_leaves(one))
+    together = max(1, min(DRAWN_AT_ONCE, DRAWN_BYTES // max(1, size)))
+    drawn: Episodes | None = None
+    for step in itertools.count(first):
+        number, place = divmod(step, together)
+        if drawn is None or place == 0:
+            drawn = course.train.sample(course.seed, number, together * course.meta_batch)
+        start = place * course.meta_batch
+        yield drawn[start : start + course.meta_batch]  # type: ignore[misc]
 
 
 def train(course: Course, layout: Layout, state: State, episodes: Episodes) -> MetaGradient:
@@ -147,7 +162,7 @@ def validated(course: Course, layout: Layout, state: State) -> State:
 
 def with_row(course: Course, state: State) -> State:
     """The history's line for the weights as they are before this step's update."""
-    counts, loss = state.counts, None
+    counts, metric, loss = state.counts, state.metric, None
     if counts.losses:
         loss = counts.loss / counts.losses
     elif state.row is not None:  # at the end: the line of the last batch becomes the last line
@@ -156,7 +171,7 @@ def with_row(course: Course, state: State) -> State:
         "step": state.step,
         "loss": loss,
         "lr": course.lr * state.factor,
-        "validation": state.metric,
+        "validation": metric if metric is not None and math.isfinite(metric) else None,
         "dropped": counts.dropped,
         "seconds": round(state.seconds, 3),
     }
@@ -171,8 +186,8 @@ def strategise(course: Course, layout: Layout, state: State, found: MetaGradient
     lr = course.lr * state.factor
     weights, memory = course.optimiser.update(gradient, state.optimiser, state.weights, lr)
     changed = (weights, *memory.values(), *found.state.values())
-    sound = math.isfinite(length) and all(bool(leaf.isfinite().all()) for leaf in changed)
-    return Change(weights, memory, found.state, sound)
+    finite = math.isfinite(length) and all(map(sound, changed))
+    return Change(weights, memory, found.state, finite)
 
 
 def adjust_model(course: Course, state: State, change: Change | None) -> State:
@@ -181,7 +196,7 @@ def adjust_model(course: Course, state: State, change: Change | None) -> State:
     state = state._replace(step=state.step + 1)
     if change is None:
         return state._replace(counts=counts._replace(barren=counts.barren + 1))
-    if not change.sound:
+    if not change.finite:
         counts = counts._replace(refused=counts.refused + 1, barren=counts.barren + 1)
         return state._replace(counts=counts)
     average = state.average

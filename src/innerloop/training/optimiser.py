@@ -57,7 +57,7 @@ class Layout(NamedTuple):
         """The parameters as views of the vector."""
         parts = vector.split([shape.numel() for shape in self.shapes]) if self.names else ()
         return {
-            name: part.view(shape).to(kind)
+            name: part.view(shape) if part.dtype == kind else part.view(shape).to(kind)
             for name, part, shape, kind in zip(
                 self.names, parts, self.shapes, self.kinds, strict=True
             )
@@ -131,6 +131,13 @@ def clipped(gradient: Tensor, clip: float | None) -> tuple[Tensor, float]:
     if clip is None or not clip < length < math.inf:
         return gradient, length
     return gradient.mul(clip / length), length
+
+
+def sound(leaf: Tensor) -> bool:
+    """Whether every number is finite: the largest of them is, and NaN counts as the largest."""
+    if not leaf.is_floating_point() or not leaf.numel():
+        return True
+    return math.isfinite(torch.linalg.vector_norm(leaf, math.inf).item())
 
 
 OPTIMISERS: dict[str, Callable[..., Optimiser]] = {"adam": adam, "adamw": adamw, "sgd": sgd}
