@@ -19,6 +19,7 @@ from innerloop.inner import (
     everything,
     first_order,
     head,
+    require_classes,
 )
 from innerloop.losses import Loss, mean_loss
 from innerloop.models import Encoder
@@ -57,6 +58,7 @@ class Transfer:
         return mean_loss(self.loss, self.head.apply(layer, features), both), state
 
     def adapt(self, meta: Meta, support: Examples, *, generator: Generator | None = None) -> Params:
+        require_classes("a head over classes", support)
         weights, _ = self._split(meta.params)
         features = self.network.apply(weights, meta.state, support.x)
         start = self.head.start(class_means(class_sums(features, support)))  # one row per class
@@ -124,12 +126,12 @@ class Joint:
 
 def globally_labelled(episode: Episode, classes: int) -> Examples:
     """Support and query rows together, with the classes' global numbers 0 .. classes - 1."""
-    if episode.classes is None or not episode.support.is_classification:
+    require_classes("a head over classes", episode.support)
+    if episode.classes is None:
         raise InputError(
             "pretraining tells all meta-training classes apart, so episodes must name theirs: "
-            "give episode.classes (N,), or for regression leave classes=None.",
-            "预训练要区分所有元训练类别，因此任务必须给出 episode.classes（N,）；"
-            "回归请保持 classes=None。",
+            "give episode.classes, (N,) or (T, N).",
+            "预训练要区分所有元训练类别，因此任务必须给出 episode.classes，形状 (N,) 或 (T, N)。",
         )
     both = concatenate(episode.support, episode.query)
     return Examples(both.x, episode.classes[both.y], mask=both.mask, ways=classes)

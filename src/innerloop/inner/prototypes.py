@@ -60,6 +60,6 @@ def require_classes(name: str, examples: Examples) -> None:
     if not examples.is_classification:
         raise InputError(
             f"{name} classifies, but the targets are floating point; for regression use maml, "
-            "finetune or nearest_neighbour.",
-            f"{name} 只能分类，而目标值是浮点数；回归请使用 maml、finetune 或 nearest_neighbour。",
+            "finetune without classes=, or nearest_neighbour.",
+            f"{name} 只能分类，而目标值是浮点数；回归请使用 maml、不带 classes= 的 finetune 或 nearest_neighbour。",
         )

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 import torch
 from torch import Generator, Tensor, nn
 from torch.func import functional_call
-from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
@@ -54,8 +53,7 @@ class TaskNorm(nn.Module):
         tape = _tape.get()
         key = tape.key(self.name)
         reduced = [d for d in range(x.dim()) if d != 1]
-        alone = x.numel() == x.shape[1]  # a single value per channel: F.batch_norm refuses it
-        if tape.given is None and not alone and (tape.seen is None or tape.constant):
+        if tape.given is None and (tape.seen is None or tape.constant):
             y, mean, scale = torch.native_batch_norm(
                 x, self.weight, self.bias, None, None, True, 0.0, self.eps
             )

@@ -7,7 +7,8 @@ tasks apart, so that one whose loss or gradient is not finite is left out and th
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -31,10 +32,11 @@ def meta_gradient(
 ) -> MetaGradient:
     """Losses of T tasks and the gradient of their mean, over the tasks that are finite."""
     one = _one_task(method, meta.state, generator)
-    grads, losses, states = path(one, meta.params, episodes)
+    with drawing_from(generator):
+        grads, losses, states = path(one, meta.params, episodes)
     kept = torch.isfinite(losses)
     for leaf in grads.values():
-        kept = kept & torch.isfinite(leaf.flatten(1)).all(1)
+        kept = kept & torch.isfinite(leaf).reshape(len(kept), -1).all(1)
     count = kept.sum().clamp(min=1)
 
     def mean_of_kept(leaf: Tensor) -> Tensor:
@@ -45,6 +47,19 @@ def meta_gradient(
     if kept.any():
         state = {n: _mean_state(leaf, kept) for n, leaf in states.items()}
     return MetaGradient(losses, {n: mean_of_kept(g) for n, g in grads.items()}, state, kept)
+
+
+@contextmanager
+def drawing_from(generator: Generator | None) -> Iterator[None]:
+    """Dropout asks torch's global generator; for a while that one continues from `generator`."""
+    if generator is None:
+        yield
+        return
+    seed = int(torch.randint(2**62, (), generator=generator, device=generator.device))
+    devices = [torch.cuda.current_device()] if torch.cuda.is_initialized() else []
+    with torch.random.fork_rng(devices=devices):
+        torch.manual_seed(seed)
+        yield
 
 
 def _mean_state(leaf: Tensor, kept: Tensor) -> Tensor:
