@@ -1,0 +1,5 @@
+"""The command line: wiring only."""
+
+from innerloop.cli.app import main
+
+__all__ = ["main"]

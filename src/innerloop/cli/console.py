@@ -1,0 +1,76 @@
+"""What the commands share: messages on stderr, one JSON object on stdout, exit codes."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import sys
+import warnings
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from innerloop.errors import InnerloopError
+from innerloop.language import say
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+Seed = Annotated[int, typer.Option(help="Decides the weights drawn and the episodes.")]
+
+messages = Console(stderr=True, highlight=False)
+out = Console(highlight=False)
+
+
+def tell(text: str) -> None:
+    """A line for the user, on stderr."""
+    messages.print(text, soft_wrap=True, markup=False)
+
+
+def emit(result: dict[str, Any]) -> None:
+    """The one JSON object of a command, on stdout."""
+    print(json.dumps(result, ensure_ascii=False, allow_nan=False, default=str))
+
+
+def command(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a command end as promised: errors are one sentence, exit 0, 1 (ours) or 2 (the user's)."""
+
+    @functools.wraps(function)
+    def run(*args: Any, **options: Any) -> Any:
+        as_json = bool(options.get("json"))
+        try:
+            with warnings.catch_warnings():
+                warnings.showwarning = lambda text, *_, **__: tell(str(text))
+                return function(*args, **options)
+        except InnerloopError as error:
+            fail(str(error), error.exit_code, as_json)
+        except KeyboardInterrupt:
+            fail(say("Interrupted.", "已中断。"), 130, as_json)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(1) from None
+        except (typer.Exit, typer.Abort, typer.BadParameter):
+            raise
+        except Exception as error:
+            if os.environ.get("INNERLOOP_DEBUG"):
+                raise
+            fail(
+                say(
+                    f"This is our fault, not yours: {type(error).__name__}: {error}. "
+                    "Run again with INNERLOOP_DEBUG=1 for the whole story.",
+                    f"这是我们的错误：{type(error).__name__}: {error}。"
+                    "设置 INNERLOOP_DEBUG=1 后重新运行可查看完整信息。",
+                ),
+                1,
+                as_json,
+            )
+
+    return run
+
+
+def fail(sentence: str, code: int, as_json: bool = False) -> None:
+    tell(sentence)
+    if as_json:
+        emit({"error": sentence})
+    raise typer.Exit(code)

@@ -1,0 +1,82 @@
+"""innerloop evaluate RUN"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from innerloop.adapted import Run, load
+from innerloop.cli.console import AsJson, Seed, command, emit, messages, tell
+from innerloop.cli.names import tasks_named
+from innerloop.cli.settings import read_settings
+from innerloop.errors import InputError
+from innerloop.evaluation import evaluate as judge
+from innerloop.recipes import baselines_for
+from innerloop.tasks import Tasks
+
+OWN = ["--on", "--split", "--episodes", "--ways", "--shots", "--queries", "--baselines", "--json"]
+
+
+@command
+def evaluate(
+    context: typer.Context,
+    run: Annotated[Path, typer.Argument(help="A run folder.")],
+    on: Annotated[
+        str | None, typer.Option(help="Other tasks than those it was trained on.")
+    ] = None,
+    split: Annotated[Literal["train", "validation", "test"], typer.Option()] = "test",
+    episodes: Annotated[int, typer.Option(help="How many new tasks.")] = 600,
+    ways: Annotated[int | None, typer.Option(help="Classes of a task.")] = None,
+    shots: Annotated[int | None, typer.Option(help="Support examples per class or task.")] = None,
+    queries: Annotated[int | None, typer.Option(help="Query examples per class or task.")] = None,
+    baselines: Annotated[
+        Literal["all", "untrained", "none"],
+        typer.Option(
+            help="all: also the network pretrained and fine-tuned (trained once, kept with the run)."
+        ),
+    ] = "all",
+    seed: Seed = 0,
+    json: AsJson = False,
+) -> None:
+    """Adapt to tasks never seen and be judged, beside the honest alternatives on the same tasks.
+
+    Settings of the algorithm can be changed for the test (--inner-steps 10).
+
+    Example: innerloop evaluate runs/first --shots 5 --episodes 1000
+    """
+    trained = load(run)
+    settings = read_settings(trained.learner.spec.algorithm, context.args, OWN)
+    learner = trained.learner.replace(**settings) if settings else trained.learner
+    tasks = tasks_of(trained, on, ways=ways, shots=shots, queries=queries)
+    beside = (
+        {} if baselines == "none" else baselines_for(trained, tasks, pretrained=baselines == "all")
+    )
+    scores = judge(
+        learner,
+        trained.meta,
+        tasks.split(split),
+        episodes=episodes,
+        seed=seed,
+        baselines=beside,
+        progress=messages.is_terminal,
+    )
+    if json:
+        emit({"run": str(run), **scores.to_json()})
+    else:
+        print(scores)
+    if scores.failed:
+        tell(f"{scores.failed} tasks had predictions that were not finite.")
+
+
+def tasks_of(run: Run, on: str | None, **changes: Any) -> Tasks:
+    """The run's own tasks or those named, with these ways, shots and queries."""
+    if on is not None:
+        return tasks_named(on, **changes)
+    if run.tasks is None:
+        raise InputError(
+            "this run was trained on tasks that have no name; say which with --on NAME.",
+            "该运行使用的任务没有名称；请用 --on NAME 指定。",
+        )
+    return run.tasks.replace(**changes)

@@ -1,0 +1,127 @@
+"""An algorithm's settings as command-line options: read off its constructor, never listed twice."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterator
+from typing import Any, get_args, get_type_hints
+
+from innerloop import losses
+from innerloop.algorithms import ALGORITHMS
+from innerloop.errors import InputError
+from innerloop.inner import THROUGH, truncated
+from innerloop.inner.through import Through
+from innerloop.losses import Loss
+from innerloop.outer.learner import settings_of
+
+LOSSES = {"mse": losses.mse, "cross_entropy": losses.cross_entropy}
+
+
+def read_settings(algorithm: str, arguments: list[str], others: list[str]) -> dict[str, Any]:
+    """["--inner-lr", "0.4"] -> {"inner_lr": 0.4}, by the constructor's signature.
+
+    others: the command's own options, for a hint where one was misspelt.
+    """
+    constructor = constructor_of(algorithm)
+    hints = get_type_hints(constructor)
+    settings: dict[str, Any] = {}
+    for option, text in pairs(arguments):
+        name = option.lstrip("-").replace("-", "_")
+        if name not in settings_of(constructor):
+            raise unknown_option(option, algorithm, others)
+        settings[name] = convert(option, text, hints[name])
+    return settings
+
+
+def constructor_of(algorithm: str) -> Callable[..., Any]:
+    if algorithm not in ALGORITHMS:
+        near = difflib.get_close_matches(algorithm, ALGORITHMS, n=1)
+        hint = f"; did you mean {near[0]}?" if near else "."
+        raise InputError(
+            f"--algorithm must be one of {', '.join(ALGORITHMS)}, got {algorithm!r}{hint}",
+            f"--algorithm 必须是 {', '.join(ALGORITHMS)} 之一，收到 {algorithm!r}。",
+        )
+    return ALGORITHMS[algorithm]
+
+
+def pairs(arguments: list[str]) -> Iterator[tuple[str, str | None]]:
+    """Options with their values; an option that another option follows has none (a flag)."""
+    waiting: str | None = None
+    for argument in arguments:
+        if argument.startswith("--"):
+            if waiting:
+                yield waiting, None
+            waiting, _, value = argument.partition("=")
+            if value:
+                yield waiting, value
+                waiting = None
+        elif waiting:
+            yield waiting, argument
+            waiting = None
+        else:
+            raise InputError(
+                f"{argument!r} is not expected here; options begin with --, see --help.",
+                f"此处不应出现 {argument!r}；选项以 -- 开头，参见 --help。",
+            )
+    if waiting:
+        yield waiting, None
+
+
+def convert(option: str, text: str | None, hint: Any) -> Any:
+    """The text of one option as the type that the constructor asks for."""
+    kinds = [k for k in (get_args(hint) or (hint,)) if k is not type(None)]
+    if hint == Through:
+        return by_name(option, text, {**THROUGH, **truncations(text)})
+    if hint in (Loss, Loss | None):
+        return by_name(option, text, LOSSES)
+    if bool in kinds:
+        return by_name(option, text or "true", {"true": True, "false": False})
+    if text is None:
+        raise InputError(
+            f"{option} needs a value; write {option} VALUE.",
+            f"{option} 需要一个值；请写成 {option} VALUE。",
+        )
+    if str in kinds or all(isinstance(k, str) for k in kinds):
+        allowed = [k for k in kinds if isinstance(k, str)]
+        return by_name(option, text, {k: k for k in allowed}) if allowed else text
+    number = int if int in kinds and float not in kinds else float
+    try:
+        return number(text)
+    except ValueError:
+        word = "a whole number" if number is int else "a number"
+        raise InputError(
+            f"{option} must be {word}, got {text!r}.",
+            f"{option} 必须是{'整数' if number is int else '数字'}，收到 {text!r}。",
+        ) from None
+
+
+def truncations(text: str | None) -> dict[str, Through]:
+    """ "truncated(3)" -> the function of that name."""
+    inside = (text or "").removeprefix("truncated(").removesuffix(")")
+    return {text: truncated(int(inside))} if text and text != inside and inside.isdigit() else {}
+
+
+def by_name(option: str, text: str | None, table: dict[str, Any]) -> Any:
+    if text not in table:
+        raise InputError(
+            f"{option} must be one of {', '.join(table)}, got {text!r}.",
+            f"{option} 必须是 {', '.join(table)} 之一，收到 {text!r}。",
+        )
+    return table[text]
+
+
+def unknown_option(option: str, algorithm: str, others: list[str]) -> InputError:
+    has = [as_option(n, d) for n, d in settings_of(ALGORITHMS[algorithm]).items()]
+    names = [h.split()[0] for h in has] + others
+    near = difflib.get_close_matches(option, names, n=1)
+    hint = f"; did you mean {near[0]}?" if near else "."
+    return InputError(
+        f"{algorithm} has no option {option}; it has {', '.join(has)}{hint}",
+        f"{algorithm} 没有选项 {option}；可用的有 {', '.join(has)}。",
+    )
+
+
+def as_option(name: str, default: Any) -> str:
+    """How a setting is written: "--inner-lr (0.01)"."""
+    shown = getattr(default, "__name__", default)
+    return f"--{name.replace('_', '-')} ({shown})"

@@ -1,0 +1,61 @@
+"""What stands beside a run: untrained alternatives, and its network pretrained and fine-tuned."""
+
+from __future__ import annotations
+
+from innerloop.adapted import Run, load, train
+from innerloop.algorithms import ALGORITHMS
+from innerloop.evaluation.baselines import (
+    Baseline,
+    LeftOut,
+    pretrained_baselines,
+    tuned,
+    untrained_baselines,
+)
+from innerloop.outer import Learner
+from innerloop.tasks import Tasks
+
+Beside = dict[str, Baseline | LeftOut]
+
+
+def baselines_for(run: Run, tasks: Tasks, *, pretrained: bool = True) -> Beside:
+    """The honest alternatives to a run, ready for the tasks that it is judged on.
+
+    Their steps and rates are chosen on meta-validation tasks. The pretrained network sees the
+    run's meta-training tasks for as many outer steps as the run took (at most as many as
+    fine-tuning suggests); it is trained once and kept with the run, in `baselines/finetune`.
+    """
+    if run.learner.spec.algorithm in {"scratch", "nearest_neighbour", "nearest_centroid"}:
+        pretrained = False
+    beside = untrained_baselines(run.learner, tasks)
+    if not pretrained or run.tasks is None:
+        return beside
+    ready: Beside = {}
+    for name, learner in pretrained_baselines(run.learner, run.tasks).items():
+        if isinstance(learner, LeftOut):
+            ready[name] = learner
+            continue
+        learnt = pretrain(run, learner)
+        moves = learner.spec.settings["moves"]
+        ready[name] = tuned(learnt.learner.replace(moves=moves), learnt.meta, tasks.validation)
+    return {**ready, **beside}
+
+
+def pretrain(run: Run, learner: Learner) -> Run:
+    """The network pretrained on the run's tasks: from the run's folder if it is there already."""
+    folder = run.folder and run.folder / "baselines" / "finetune"
+    if folder is not None and (folder / "meta.safetensors").is_file():
+        kept = load(folder)
+        if kept.verdict is not None:
+            return kept
+    assert run.tasks is not None
+    asked = run.settings.get("training", {})
+    regression = run.tasks.kind == "regression"
+    return train(
+        learner.replace(moves="all"),
+        run.tasks,
+        steps=min(run.steps, ALGORITHMS["finetune"].suggestions.steps),  # type: ignore[attr-defined]
+        meta_batch=asked.get("meta_batch") if regression else None,
+        seed=asked.get("seed", 0),
+        out=folder,
+        resume=folder is not None and (folder / "settings.json").is_file(),
+    )

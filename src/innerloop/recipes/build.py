@@ -1,0 +1,101 @@
+"""From the names of tasks and of an algorithm to a learner that fits both."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import sys
+from pathlib import Path
+from typing import Any
+
+from innerloop.algorithms import ALGORITHMS
+from innerloop.errors import InputError
+from innerloop.models import MODELS
+from innerloop.models.network import Model
+from innerloop.outer import Learner
+from innerloop.outer.learner import settings_of
+from innerloop.tasks import Tasks
+
+# Where the paper's settings for a family of tasks differ from an algorithm's defaults.
+RECOMMENDED: dict[tuple[str, str], dict[str, Any]] = {
+    ("sinusoids", "maml"): {"inner_lr": 0.01, "inner_steps": 1},
+}
+
+
+def recommended(tasks: str, algorithm: str) -> dict[str, Any]:
+    """Settings that suit this family, beyond the algorithm's defaults; empty where none are known.
+
+    >>> recommended("sinusoids", "maml")["inner_lr"]
+    0.01
+    """
+    return dict(RECOMMENDED.get((tasks, algorithm), {}))
+
+
+def learner_for(
+    tasks: Tasks, algorithm: str, *, model: str | Model | None = None, **settings: Any
+) -> Learner:
+    """The learner of this name, with a model and settings that suit the tasks.
+
+    model: None for the family's usual one, the name of a built-in, "package.module:function", or
+        a Module. settings: the algorithm's own; they override `recommended`.
+
+    >>> import innerloop as il
+    >>> learner_for(il.tasks.sinusoids(), "maml").spec.model.spec.name
+    'mlp'
+    """
+    constructor = ALGORITHMS[algorithm]
+    suggestions = constructor.suggestions  # type: ignore[attr-defined]
+    headless = suggestions.encoder and tasks.kind == "classification"
+    settings = {**recommended(tasks.name, algorithm), **settings}
+    if tasks.kind == "classification" and "classes" in settings_of(constructor):
+        settings.setdefault("classes", getattr(tasks.train, "class_count", None))
+    if model is None and algorithm.startswith("nearest"):
+        return constructor(**settings)  # compares raw inputs
+    outputs = None if headless else tasks.outputs
+    if model is None or isinstance(model, str):
+        model = model_for(tasks, model, outputs=outputs)
+    return constructor(model, **settings)
+
+
+def model_for(tasks: Tasks, name: str | None, *, outputs: int | None) -> Model:
+    """A built-in model of the right sizes, or what "package.module:function" makes."""
+    images = len(tasks.input_shape) == 3
+    if name is None:
+        name = ("resnet6" if outputs is None else "conv4") if images else "mlp"
+    if ":" in name:
+        return imported(name)
+    if name not in MODELS:
+        near = difflib.get_close_matches(name, MODELS, n=1)
+        hint = f"; did you mean {near[0]}?" if near else "."
+        raise InputError(
+            f"--model must be one of {', '.join(MODELS)} or package.module:function, got {name!r}{hint}",
+            f"--model 必须是 {', '.join(MODELS)} 之一或 package.module:function，收到 {name!r}。",
+        )
+    if name == "mlp":
+        inputs = 1
+        for size in tasks.input_shape:
+            inputs *= size
+        return MODELS[name](inputs, outputs)
+    if not images:
+        raise InputError(
+            f"{name} takes images, but an input of {tasks.name} has shape {tasks.input_shape}; "
+            "use --model mlp.",
+            f"{name} 需要图像输入，而 {tasks.name} 的输入形状为 {tasks.input_shape}；请用 --model mlp。",
+        )
+    channels, size, _ = tasks.input_shape
+    return MODELS[name](outputs, channels=channels, size=size)
+
+
+def imported(reference: str) -> Model:
+    """The function or Module that "package.module:function" names; the folder at hand is searched."""
+    module, _, attribute = reference.partition(":")
+    if (here := str(Path.cwd())) not in sys.path:
+        sys.path.insert(0, here)
+    try:
+        return getattr(importlib.import_module(module), attribute)  # type: ignore[no-any-return]
+    except (ImportError, AttributeError) as error:
+        raise InputError(
+            f"--model {reference} cannot be imported ({error}); write package.module:function, "
+            "from the folder that holds the package.",
+            f"无法导入 --model {reference}（{error}）；请在包所在目录下使用 package.module:function。",
+        ) from None

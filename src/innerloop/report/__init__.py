@@ -1,0 +1,1 @@
+"""Pictures and exports of finished runs; nothing else depends on them."""
