@@ -15,6 +15,7 @@ from innerloop.core import Episodes
 from innerloop.episodes import Draws
 from innerloop.tasks.functions import FunctionStream
 from innerloop.training import loop
+from innerloop.training.folder import RunFolder
 
 ROOT = Path(__file__).parents[2]
 SHORT = {"meta_batch": 2, "validation_episodes": 4, "steps": 6, "progress": False}
@@ -173,6 +174,16 @@ def test_other_settings_are_refused_on_resume(tmp_path, changed, sentence):
         train(tmp_path / "run", resume=True, **changed)
 
 
+def test_two_processes_cannot_train_in_one_folder(tmp_path):
+    pytest.importorskip("fcntl")
+    with (
+        RunFolder(tmp_path / "run").alone(),
+        pytest.raises(il.InputError, match="another process is training in"),
+    ):
+        train(tmp_path / "run", resume=True)
+    assert train(tmp_path / "run", resume=True).steps == 6
+
+
 def test_resume_needs_a_folder():
     with pytest.raises(il.InputError, match="resume needs the folder of the run"):
         train(resume=True)
@@ -243,4 +254,4 @@ def test_a_full_disk_ends_in_one_sentence_and_the_run_can_go_on(tmp_path):
     assert found.stdout.startswith(
         f"Cannot write '{tmp_path}/run/state/step-0.safetensors': File too"
     )
-    assert os.listdir(tmp_path / "run" / "state") == []
+    assert os.listdir(tmp_path / "run" / "state") == ["lock"]

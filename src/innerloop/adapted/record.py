@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Any
 
 from innerloop.adapted.run import Run
@@ -37,9 +36,9 @@ def new_settings(course: Course, tasks: Tasks) -> Settings:
     }
 
 
-def open_folder(path: Path, settings: Settings, resume: bool) -> Settings | None:
+def open_folder(folder: RunFolder, settings: Settings, resume: bool) -> Settings | None:
     """Make the folder, or check that it may be gone on with; the settings found in it, or None."""
-    folder = RunFolder(path)
+    path = folder.path
     if not folder.exists:
         folder.write_settings(settings)
         return None

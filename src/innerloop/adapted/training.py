@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 import warnings
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -110,9 +111,11 @@ def train(
             "resume needs the folder of the run; say which one with out=... (--out).",
             "继续运行需要其文件夹；请用 out=...（--out）指明。",
         )
-    keeper = Keeper.open(course, tasks, Path(out) if out is not None else None, resume)
-    state = go(keeper, save_every, progress)
-    return keeper.close(state, tasks)
+    folder = None if out is None else RunFolder(Path(out))
+    with nullcontext() if folder is None else folder.alone():
+        keeper = Keeper.open(course, tasks, folder, resume)
+        state = go(keeper, save_every, progress)
+        return keeper.close(state, tasks)
 
 
 class Keeper(NamedTuple):
@@ -126,13 +129,13 @@ class Keeper(NamedTuple):
     folder: RunFolder | None
 
     @classmethod
-    def open(cls, course: Course, tasks: Tasks, path: Path | None, resume: bool) -> Keeper:
+    def open(cls, course: Course, tasks: Tasks, folder: RunFolder | None, resume: bool) -> Keeper:
         settings = new_settings(course, tasks)
         layout, start = initialise_model(course)
-        if path is None:
-            return cls(course, layout, start, settings, [], None)
-        folder, history = RunFolder(path), []
-        found = open_folder(path, settings, resume)
+        history: History = []
+        if folder is None:
+            return cls(course, layout, start, settings, history, None)
+        found = open_folder(folder, settings, resume)
         if found is not None:
             if found["plan"]["path"] == "loop":  # chosen then, or found to be the only way
                 course = replace(course, learner=course.learner.on_path("loop"))

@@ -11,9 +11,11 @@ replaced in one rename, and of the history only the lines up to the checkpoint c
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import platform
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,6 +36,11 @@ from innerloop.training.files import (
 )
 from innerloop.training.state import State, from_data, to_data
 
+try:
+    import fcntl
+except ImportError:  # not on Windows
+    fcntl = None  # type: ignore[assignment]
+
 GENERATIONS = 2
 ASKED = ("algorithm", "settings", "model", "tasks", "training")  # what the digest names
 
@@ -48,6 +55,29 @@ class RunFolder:
     @property
     def exists(self) -> bool:
         return (self.path / "settings.json").is_file()
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """No other process trains in this folder meanwhile; the system lets go when we die."""
+        if fcntl is None:
+            yield
+            return
+        path = self.path / "state" / "lock"
+        with disk_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            lock = path.open("a")
+        with lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise InputError(
+                    f"another process is training in {str(self.path)!r}; wait for it, or choose "
+                    "another --out.",
+                    f"另一个进程正在 {str(self.path)!r} 中训练；请等待其结束，或换一个 --out。",
+                ) from error
+            except OSError:  # a file system without locks
+                pass
+            yield
 
     # settings
 
