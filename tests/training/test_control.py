@@ -5,7 +5,6 @@ import pytest
 import innerloop as il
 from innerloop.training.control import (
     Seen,
-    Verdict,
     budget,
     constant,
     cosine,
@@ -16,6 +15,7 @@ from innerloop.training.control import (
     spent,
     target,
 )
+from innerloop.training.verdict import Verdict
 
 
 def factors(schedule, steps=4, scores=None):

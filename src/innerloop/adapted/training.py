@@ -4,30 +4,19 @@ from __future__ import annotations
 
 import os
 import time
-import warnings
 from contextlib import nullcontext
-from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
-from innerloop.adapted.record import (
-    changed_plan,
-    facts_of,
-    new_settings,
-    open_folder,
-    run_of,
-)
+from innerloop.adapted.keeper import Keeper
 from innerloop.adapted.run import Run
 from innerloop.errors import InputError
-from innerloop.language import say
 from innerloop.outer import Learner
 from innerloop.tasks import Tasks
-from innerloop.training import Optimiser, State, Verdict, initialise_model, plan_course, rounds
+from innerloop.training import Optimiser, State, Verdict, plan_course, rounds
 from innerloop.training.control import Schedule
-from innerloop.training.course import EPISODES, Course
-from innerloop.training.folder import History, RunFolder, Settings, name_of
+from innerloop.training.course import EPISODES
+from innerloop.training.folder import RunFolder
 from innerloop.training.interruption import interruptible
-from innerloop.training.optimiser import Layout
 from innerloop.training.progress import progress_of
 
 SAVE_EVERY = 20.0  # seconds between checkpoints, where no number of steps is asked for
@@ -116,74 +105,6 @@ def train(
         keeper = Keeper.open(course, tasks, folder, resume)
         state = go(keeper, save_every, progress)
         return keeper.close(state, tasks)
-
-
-class Keeper(NamedTuple):
-    """A course, where it begins, and where it is written down."""
-
-    course: Course
-    layout: Layout
-    start: State
-    settings: Settings
-    history: History
-    folder: RunFolder | None
-
-    @classmethod
-    def open(cls, course: Course, tasks: Tasks, folder: RunFolder | None, resume: bool) -> Keeper:
-        settings = new_settings(course, tasks)
-        layout, start = initialise_model(course)
-        history: History = []
-        if folder is None:
-            return cls(course, layout, start, settings, history, None)
-        found = open_folder(folder, settings, resume)
-        if found is not None:
-            if found["plan"]["path"] == "loop":  # chosen then, or found to be the only way
-                course = replace(course, learner=course.learner.on_path("loop"))
-                settings["plan"]["path"] = "loop"
-            if (sentence := changed_plan(found["plan"], settings["plan"])) is not None:
-                warnings.warn(say(*sentence), stacklevel=3)
-            folder.tidy()
-            start = folder.newest() or start
-            history = folder.cut_history(start.step + (start.verdict is not None))
-        keeper = cls(course, layout, start, settings, history, folder)
-        if not folder.checkpoints():
-            keeper.save(start)
-        return keeper
-
-    def note(self, state: State) -> None:
-        """Append what the state adds to the history."""
-        if state.row is not None:
-            self.history.append(state.row)
-            if self.folder is not None:
-                self.folder.append(state.row)
-
-    def save(self, state: State) -> None:
-        """Write a checkpoint; before it the plan, should the learner have had to change it."""
-        if self.folder is None:
-            return
-        plan, path = self.settings["plan"], self.course.learner.path
-        if plan["path"] != path:
-            plan["path"] = path
-            self.folder.write_settings(self.settings)
-        self.folder.save(state, name_of(self.settings))
-
-    def close(self, state: State, tasks: Tasks) -> Run:
-        """Write the result and hand over the run."""
-        facts = facts_of(state, self.course.meta_batch)
-        result, last = state.result(self.layout), state.last(self.layout)
-        if self.folder is not None:
-            self.folder.write_result(result, facts, name_of(self.settings))
-        return run_of(
-            self.course.learner,
-            tasks.kind,
-            result,
-            facts,
-            self.history,
-            tasks=tasks,
-            folder=self.folder and self.folder.path,
-            last=last,
-            settings=self.settings,
-        )
 
 
 def go(keeper: Keeper, save_every: int | None, progress: bool | None) -> State:

@@ -2,7 +2,6 @@
 
 from innerloop.training.control import (
     SCHEDULES,
-    Verdict,
     constant,
     cosine,
     linear,
@@ -12,6 +11,7 @@ from innerloop.training.course import Course, plan_course
 from innerloop.training.loop import initialise_model, rounds, step
 from innerloop.training.optimiser import OPTIMISERS, Optimiser, adam, adamw, sgd
 from innerloop.training.state import State
+from innerloop.training.verdict import Verdict
 
 __all__ = [
     "OPTIMISERS",

@@ -14,22 +14,22 @@ import itertools
 import math
 import time
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from torch import Generator, Tensor
 
 from innerloop.core import Episodes, Meta, MetaGradient
-from innerloop.evaluation import evaluate
-from innerloop.training.control import Seen, Verdict, spent
-from innerloop.training.course import LOWER_IS_BETTER, Course
+from innerloop.training.control import Seen, spent
+from innerloop.training.course import Course
 from innerloop.training.diagnosis import diagnose
+from innerloop.training.judging import judge, validated, with_row
 from innerloop.training.optimiser import Layout, clipped, sound
-from innerloop.training.state import NAMED, Best, Counts, State
+from innerloop.training.state import State
+from innerloop.training.verdict import Verdict
 from innerloop.tree import tree_leaves
 
 BARREN = 20  # steps in a row without a finite task or update: the run has diverged
 DRAWN_AT_ONCE, DRAWN_BYTES = 16, 1 << 20  # batches drawn together, and how large they may be
-VALIDATION_SEED = 0  # the same validation episodes in every run, so that runs can be compared
 
 
 class Change(NamedTuple):
@@ -114,68 +114,6 @@ def train(course: Course, layout: Layout, state: State, episodes: Episodes) -> M
     meta = Meta(layout.unpack(state.weights), state.buffers)
     generator = generator_of(course.seed, "steps", state.step)
     return course.learner.gradient(meta, episodes, step=state.step, generator=generator)
-
-
-def judge(
-    course: Course, layout: Layout, state: State, found: MetaGradient, episodes: Episodes
-) -> State:
-    """Count the batch's losses; now and then judge the weights by the validation metric."""
-    counts = counted(state.counts, course, found, episodes)
-    state = state._replace(counts=counts, metric=None, score=None, row=None)
-    if course.validate_every and state.step and state.step % course.validate_every == 0:
-        state = validated(course, layout, state)
-    due = (state.step + 1) % course.log_every == 0 or state.metric is not None
-    return with_row(course, state) if due else state
-
-
-def counted(counts: Counts, course: Course, found: MetaGradient, episodes: Episodes) -> Counts:
-    kept = found.kept
-    if kept.all():
-        loss = found.losses.mean().item()
-        return counts._replace(loss=counts.loss + loss, losses=counts.losses + 1)
-    bad = (~kept).nonzero().flatten().tolist()
-    names = [course.train.describe(episodes, t) for t in bad[: NAMED - len(counts.names)]]
-    counts = counts._replace(dropped=counts.dropped + len(bad), names=(*counts.names, *names))
-    if len(bad) == len(kept):
-        return counts
-    loss = found.losses[kept].mean().item()
-    return counts._replace(loss=counts.loss + loss, losses=counts.losses + 1)
-
-
-def validated(course: Course, layout: Layout, state: State) -> State:
-    """The metric on a fixed set of meta-validation episodes; the best weights so far are kept."""
-    scores = evaluate(
-        course.learner,
-        state.last(layout),
-        course.validation,
-        episodes=course.validation_episodes,
-        seed=VALIDATION_SEED,
-    )
-    metric = scores.mean
-    score = -metric if scores.metric in LOWER_IS_BETTER else metric
-    best = state.best
-    if score == score and (best is None or score > best.score):
-        weights = state.weights if state.average is None else state.average
-        best = Best(weights, state.buffers, state.step, metric, score)
-    return state._replace(metric=metric, score=score, best=best)
-
-
-def with_row(course: Course, state: State) -> State:
-    """The history's line for the weights as they are before this step's update."""
-    counts, metric, loss = state.counts, state.metric, None
-    if counts.losses:
-        loss = counts.loss / counts.losses
-    elif state.row is not None:  # at the end: the line of the last batch becomes the last line
-        loss = state.row["loss"]
-    row: dict[str, Any] = {
-        "step": state.step,
-        "loss": loss,
-        "lr": course.lr * state.factor,
-        "validation": metric if metric is not None and math.isfinite(metric) else None,
-        "dropped": counts.dropped,
-        "seconds": round(state.seconds, 3),
-    }
-    return state._replace(row=row, counts=counts._replace(loss=0.0, losses=0))
 
 
 def strategise(course: Course, layout: Layout, state: State, found: MetaGradient) -> Change | None:

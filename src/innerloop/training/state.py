@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 
 from innerloop.core import Meta, Params
-from innerloop.training.control import Memory, Verdict
+from innerloop.training.control import Memory
 from innerloop.training.optimiser import Layout
+from innerloop.training.verdict import Verdict
 
 NAMED = 5  # dropped tasks that are named
 

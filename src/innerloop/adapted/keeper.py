@@ -1,0 +1,84 @@
+"""Where a run is written down: its settings, its history, its checkpoints, its result."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import replace
+from typing import NamedTuple
+
+from innerloop.adapted.record import changed_plan, facts_of, new_settings, open_folder, run_of
+from innerloop.adapted.run import Run
+from innerloop.language import say
+from innerloop.tasks import Tasks
+from innerloop.training import State, initialise_model
+from innerloop.training.course import Course
+from innerloop.training.folder import History, RunFolder, Settings, name_of
+from innerloop.training.optimiser import Layout
+
+
+class Keeper(NamedTuple):
+    """A course, where it begins, and where it is written down."""
+
+    course: Course
+    layout: Layout
+    start: State
+    settings: Settings
+    history: History
+    folder: RunFolder | None
+
+    @classmethod
+    def open(cls, course: Course, tasks: Tasks, folder: RunFolder | None, resume: bool) -> Keeper:
+        settings = new_settings(course, tasks)
+        layout, start = initialise_model(course)
+        history: History = []
+        if folder is None:
+            return cls(course, layout, start, settings, history, None)
+        found = open_folder(folder, settings, resume)
+        if found is not None:
+            if found["plan"]["path"] == "loop":  # chosen then, or found to be the only way
+                course = replace(course, learner=course.learner.on_path("loop"))
+                settings["plan"]["path"] = "loop"
+            if (sentence := changed_plan(found["plan"], settings["plan"])) is not None:
+                warnings.warn(say(*sentence), stacklevel=3)
+            folder.tidy()
+            start = folder.newest() or start
+            history = folder.cut_history(start.step + (start.verdict is not None))
+        keeper = cls(course, layout, start, settings, history, folder)
+        if not folder.checkpoints():
+            keeper.save(start)
+        return keeper
+
+    def note(self, state: State) -> None:
+        """Append what the state adds to the history."""
+        if state.row is not None:
+            self.history.append(state.row)
+            if self.folder is not None:
+                self.folder.append(state.row)
+
+    def save(self, state: State) -> None:
+        """Write a checkpoint; before it the plan, should the learner have had to change it."""
+        if self.folder is None:
+            return
+        plan, path = self.settings["plan"], self.course.learner.path
+        if plan["path"] != path:
+            plan["path"] = path
+            self.folder.write_settings(self.settings)
+        self.folder.save(state, name_of(self.settings))
+
+    def close(self, state: State, tasks: Tasks) -> Run:
+        """Write the result and hand over the run."""
+        facts = facts_of(state, self.course.meta_batch)
+        result, last = state.result(self.layout), state.last(self.layout)
+        if self.folder is not None:
+            self.folder.write_result(result, facts, name_of(self.settings))
+        return run_of(
+            self.course.learner,
+            tasks.kind,
+            result,
+            facts,
+            self.history,
+            tasks=tasks,
+            folder=self.folder and self.folder.path,
+            last=last,
+            settings=self.settings,
+        )
