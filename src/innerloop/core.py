@@ -177,7 +177,7 @@ def concatenate(first: Examples, second: Examples) -> Examples:
     mask = None
     if first.mask is not None or second.mask is not None:
         masks = [
-            e.mask if e.mask is not None else torch.ones_like(e.y[..., :1].flatten(), dtype=torch.bool)
+            torch.ones(rows(e.y), dtype=torch.bool, device=e.y.device) if e.mask is None else e.mask
             for e in (first, second)
         ]
         mask = join(*masks)

@@ -109,9 +109,8 @@ class Network:
                 f"模型必须是 torch.nn.Module 或返回它的函数，收到的是 {type(model).__name__}。",
             )
         self.module = model
-        self._skeleton = copy.deepcopy(model)
         self.names = frozenset(name for name, _ in model.named_parameters())
-        self.norms = _replace_norms(self._skeleton)
+        self._skeleton, self.norms = _with_task_norms(copy.deepcopy(model))
         self.is_random = any(isinstance(m, _DropoutNd) for m in model.modules())
         self.is_convolutional = any(isinstance(m, nn.modules.conv._ConvNd) for m in model.modules())
         self._lock = threading.RLock()  # functional_call swaps weights on the shared skeleton
@@ -198,12 +197,15 @@ def _arguments(x: Tree) -> tuple[tuple[Tensor, ...], dict[str, Tensor]]:
     return (x if isinstance(x, tuple) else (x,)), {}
 
 
-def _replace_norms(module: nn.Module) -> list[str]:
+def _with_task_norms(module: nn.Module) -> tuple[nn.Module, list[str]]:
+    """The module with its batch norms replaced, and their names."""
+    if isinstance(module, _BatchNorm):
+        return TaskNorm(module, ""), [""]
     norms = [(n, m) for n, m in module.named_modules() if isinstance(m, _BatchNorm)]
     for name, layer in norms:
         parent, _, attribute = name.rpartition(".")
         setattr(module.get_submodule(parent), attribute, TaskNorm(layer, name))
-    return [name for name, _ in norms]
+    return module, [name for name, _ in norms]
 
 
 def _reset(module: nn.Module) -> nn.Module:

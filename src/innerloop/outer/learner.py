@@ -113,19 +113,18 @@ class Learner:
         try:
             return run(path=PATHS[self.path])
         except RuntimeError as error:
-            if "vmap" not in str(error) and "batching rule" not in str(error):
-                raise
+            found = run(path=by_loop)  # raises the model's own error, where it is one
             self._plan["path"] = "loop"
+            reason = str(error).splitlines()[0][:120]
             warnings.warn(
                 say(
                     "This network has an operation that cannot be batched over tasks, so tasks run "
-                    f"one after the other ({str(error).splitlines()[0][:120]}).",
-                    "该网络含有无法跨任务批处理的操作，因此任务将逐个运行"
-                    f"（{str(error).splitlines()[0][:120]}）。",
+                    f"one after the other ({reason}).",
+                    f"该网络含有无法跨任务批处理的操作，因此任务将逐个运行（{reason}）。",
                 ),
                 stacklevel=2,
             )
-            return run(path=by_loop)
+            return found
 
     @property
     def path(self) -> str:
