@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import math
 import time
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -29,6 +28,7 @@ from innerloop.training.verdict import Verdict
 from innerloop.tree import tree_leaves
 
 BARREN = 20  # steps in a row without a finite task or update: the run has diverged
+LONGEST = 1e18  # a gradient beyond this has squares that single precision cannot hold
 DRAWN_AT_ONCE, DRAWN_BYTES = 16, 1 << 20  # batches drawn together, and how large they may be
 
 
@@ -123,8 +123,7 @@ def strategise(course: Course, layout: Layout, state: State, found: MetaGradient
     gradient, length = clipped(layout.pack(found.grads), course.clip)
     lr = course.lr * state.factor
     weights, memory = course.optimiser.update(gradient, state.optimiser, state.weights, lr)
-    changed = (weights, *memory.values(), *found.state.values())
-    finite = math.isfinite(length) and all(map(sound, changed))
+    finite = length < LONGEST and all(map(sound, (weights, *found.state.values())))
     return Change(weights, memory, found.state, finite)
 
 
