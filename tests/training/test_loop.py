@@ -144,7 +144,8 @@ def test_a_run_with_spoilt_inputs_only_ends_and_says_so():
 
 def test_an_inner_loop_that_explodes_is_told_apart():
     learner = small_learner(inner_lr=1e30, inner_steps=5)
-    _, states = states_of(small_course(learner=learner, steps=50, validate_every=0))
+    _, states = states_of(small_course(learner=learner, steps=50, validate_every=5))
+    assert states[-1].best is None  # an infinite error is no best
     assert states[-1].verdict is Verdict.DIVERGED
     assert states[-1].diagnosis[0] == (
         "The support loss explodes in the inner loop; lower inner_lr (now 1e+30) or inner_steps."

@@ -102,12 +102,12 @@ def result_sentence(facts: dict[str, Any]) -> str:
     steps, best = facts["steps"], facts["best"]
     if best is None:
         return say(
-            f"The result are the weights of the last step, {steps}; none were validated.",
+            f"Result: the weights of the last step, {steps}; none were validated.",
             f"结果为最后一步（第 {steps} 步）的权重；未进行验证。",
         )
     step, metric = best["step"], best["validation"]
     return say(
-        f"The result are the best weights by validation ({metric:.4g}), of step {step} of {steps}.",
+        f"Result: the best weights by validation ({metric:.4g}), of step {step} of {steps}.",
         f"结果为验证指标最佳（{metric:.4g}）的权重，来自共 {steps} 步中的第 {step} 步。",
     )
 

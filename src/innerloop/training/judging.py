@@ -52,7 +52,7 @@ def validated(course: Course, layout: Layout, state: State) -> State:
     metric = scores.mean
     score = -metric if scores.metric in LOWER_IS_BETTER else metric
     best = state.best
-    if score == score and (best is None or score > best.score):
+    if math.isfinite(score) and (best is None or score > best.score):
         weights = state.weights if state.average is None else state.average
         best = Best(weights, state.buffers, state.step, metric, score)
     return state._replace(metric=metric, score=score, best=best)
