@@ -35,7 +35,7 @@ def pytree(*, static: tuple[str, ...] = ()) -> Callable[[type], type]:
             )
 
         def unflatten(children: Any, context: Any) -> Any:
-            node = object.__new__(cls)
+            node: Any = object.__new__(cls)
             for name in names:
                 object.__setattr__(node, name, None)
             for name, child in zip(context[0], children, strict=True):
