@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from innerloop.adapted.keeper import Keeper
@@ -101,10 +102,22 @@ def train(
             "继续运行需要其文件夹；请用 out=...（--out）指明。",
         )
     folder = None if out is None else RunFolder(Path(out))
-    with nullcontext() if folder is None else folder.alone():
+    with nullcontext() if folder is None else folder.alone(), unbegun_is_undone(folder):
         keeper = Keeper.open(course, tasks, folder, resume)
         state = go(keeper, save_every, progress)
         return keeper.close(state, tasks)
+
+
+@contextmanager
+def unbegun_is_undone(folder: RunFolder | None) -> Iterator[None]:
+    """A new run that fails before its first step leaves no folder behind."""
+    new = folder is not None and not folder.exists
+    try:
+        yield
+    except Exception:
+        if new and folder is not None and not folder.begun:
+            folder.discard()
+        raise
 
 
 def go(keeper: Keeper, save_every: int | None, progress: bool | None) -> State:

@@ -71,7 +71,7 @@ def convert(option: str, text: str | None, hint: Any) -> Any:
     """The text of one option as the type that the constructor asks for."""
     kinds = [k for k in (get_args(hint) or (hint,)) if k is not type(None)]
     if hint == Through:
-        return by_name(option, text, {**THROUGH, **truncations(text)})
+        return by_name(option, text, {**THROUGH, **truncations(text)}, "truncated(N)")
     if hint in (Loss, Loss | None):
         return by_name(option, text, LOSSES)
     if bool in kinds:
@@ -101,11 +101,12 @@ def truncations(text: str | None) -> dict[str, Through]:
     return {text: truncated(int(inside))} if text and text != inside and inside.isdigit() else {}
 
 
-def by_name(option: str, text: str | None, table: dict[str, Any]) -> Any:
+def by_name(option: str, text: str | None, table: dict[str, Any], *further: str) -> Any:
     if text not in table:
+        names = ", ".join([*table, *further])
         raise InputError(
-            f"{option} must be one of {', '.join(table)}, got {text!r}.",
-            f"{option} 必须是 {', '.join(table)} 之一，收到 {text!r}。",
+            f"{option} must be one of {names}, got {text!r}.",
+            f"{option} 必须是 {names} 之一，收到 {text!r}。",
         )
     return table[text]
 

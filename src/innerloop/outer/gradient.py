@@ -16,7 +16,9 @@ from torch import Generator, Tensor
 from torch.func import grad, vmap
 
 from innerloop.core import Episode, Episodes, Meta, MetaGradient, Method, Params
-from innerloop.tree import stack, tree_map
+from innerloop.tree import Tree, stack, tree_leaves, tree_map
+
+ROWS_AT_ONCE = 256
 
 OneTask = Callable[[Params, Episode], tuple[Params, Tensor, Params]]
 Path = Callable[[OneTask, Params, Episodes], tuple[Params, Tensor, Params]]
@@ -56,10 +58,17 @@ def drawing_from(generator: Generator | None) -> Iterator[None]:
         yield
         return
     seed = int(torch.randint(2**62, (), generator=generator, device=generator.device))
-    devices = [torch.cuda.current_device()] if torch.cuda.is_initialized() else []
-    with torch.random.fork_rng(devices=devices):
-        torch.manual_seed(seed)
+    if torch.cuda.is_initialized():
+        with torch.random.fork_rng(devices=[torch.cuda.current_device()]):
+            torch.manual_seed(seed)
+            yield
+        return
+    outside = torch.get_rng_state()
+    torch.default_generator.manual_seed(seed)
+    try:
         yield
+    finally:
+        torch.set_rng_state(outside)
 
 
 def _mean_state(leaf: Tensor, kept: Tensor) -> Tensor:
@@ -84,13 +93,23 @@ def _one_task(method: Method, state: Params, generator: Generator | None) -> One
 
 
 def by_vmap(one: OneTask, params: Params, episodes: Episodes) -> tuple[Params, Tensor, Params]:
-    """All tasks at once: every operation runs on a batch of tasks."""
-    together = vmap(one, in_dims=(None, 0), randomness="different")
+    """Every operation runs on many tasks at once: on as many as keep a processor busy, since more
+    would only fill the memory."""
+    each = episodes.support.y.shape[1] + episodes.query.y.shape[1]  # rows of a task
+    chunk = max(1, ROWS_AT_ONCE // each) if is_imagelike(episodes.support.x) else len(episodes)
+    if min(chunk, len(episodes)) == 1:
+        return by_loop(one, params, episodes)
+    together = vmap(one, in_dims=(None, 0), randomness="different", chunk_size=chunk)
     return together(params, episodes.as_episode())  # type: ignore[no-any-return]
 
 
+def is_imagelike(x: Tree) -> bool:
+    """Whether a row has places (height, width): activations then are large."""
+    return any(leaf.dim() >= 5 for leaf in tree_leaves(x))  # (T, S, channels, height, width)
+
+
 def by_loop(one: OneTask, params: Params, episodes: Episodes) -> tuple[Params, Tensor, Params]:
-    """One task after the other: right for any module, and faster for large convolutions."""
+    """One task after the other: right for any module."""
     return stack([one(params, episode) for episode in episodes])
 
 

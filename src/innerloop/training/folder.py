@@ -15,6 +15,7 @@ import contextlib
 import json
 import os
 import platform
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,6 +79,19 @@ class RunFolder:
             except OSError:  # a file system without locks
                 pass
             yield
+
+    @property
+    def begun(self) -> bool:
+        """Whether a step was taken and kept."""
+        return any(step_of(path) > 0 for path in self.checkpoints())
+
+    def discard(self) -> None:
+        """Remove what a run has written here, and the folder if nothing else is in it."""
+        shutil.rmtree(self.path / "state", ignore_errors=True)
+        for name in ("settings.json", "history.jsonl", "meta.safetensors"):
+            (self.path / name).unlink(missing_ok=True)
+        if self.path.is_dir() and not any(self.path.iterdir()):
+            self.path.rmdir()
 
     # settings
 
