@@ -199,6 +199,8 @@ def test_features_have_the_width_that_is_declared(make, channels, size):
     net = make(channels=channels, size=size)
     assert net(x).shape == (2, net.features)
     assert make(5, channels=channels, size=size)(x).shape == (2, 5)
+    strided = conv4(channels=channels, size=size, strided=True, width=8)
+    assert strided(x).shape == (2, strided.features)
 
 
 def test_resnet6_unshuffles_pixels_as_torch_does():

@@ -85,7 +85,19 @@ def test_the_state_is_the_mean_over_the_tasks_that_count():
         torch.testing.assert_close(leaf, sum(s[name] for s in singly) / 3)
 
 
-def test_a_path_is_chosen_by_the_network():
-    assert il.maml(il.models.mlp()).path == "vmap"
-    assert il.maml(il.models.conv4(5)).path == "loop"
-    assert il.maml(il.models.mlp()).on_path("loop").path == "loop"
+def test_tasks_are_batched_unless_another_path_is_asked_for():
+    learner = il.maml(il.models.conv4(5))
+    assert learner.path == "vmap"
+    assert learner.on_path("loop").path == "loop"
+
+
+def test_images_are_batched_in_chunks_that_change_nothing(monkeypatch):
+    net = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Tanh(), nn.Flatten(), nn.Linear(8, 2)).double()
+    learner = il.maml(net, inner_lr=0.1)
+    meta, x = learner.init(), torch.randn(5, 4, 1, 4, 4, dtype=torch.float64)
+    y = torch.arange(2).repeat(5, 2)
+    episodes = il.Episodes(il.Examples(x, y, ways=2), il.Examples(x + 1, y, ways=2))
+    expected = learner.gradient(meta, episodes)
+    for rows in (1, 16, 24):  # tasks of 8 rows: one by one, by two, by three
+        monkeypatch.setattr("innerloop.outer.gradient.ROWS_AT_ONCE", rows)
+        torch.testing.assert_close(learner.gradient(meta, episodes), expected)

@@ -18,7 +18,7 @@ from innerloop.core import Episode, Episodes, Examples, Meta, Method, Params
 from innerloop.episodes import Draws, Stream
 from innerloop.inner import Descent
 from innerloop.language import say
-from innerloop.outer import Learner
+from innerloop.outer import Learner, tasks_at_once
 from innerloop.tree import Tree, stack
 
 
@@ -62,18 +62,24 @@ def answers(
         return torch.stack([learner.predict(meta, fast, episode.query.x) for fast in fasts])
 
     generators = [adaptation_generator(seed, first + t) for t in range(len(episodes))]
+    failure: RuntimeError | None = None
     if path != "loop":
         start, shared, over_meta = meta, [generators[0]], None
         if isinstance(learner.method, Scratch):  # weights cannot be drawn inside vmap
             start, shared, over_meta = stack([learner.init(g) for g in generators]), [], 0
-        together = vmap(lambda m, e: one(m, e, *shared), (over_meta, 0), randomness="different")
+        together = vmap(
+            lambda m, e: one(m, e, *shared),
+            (over_meta, 0),
+            randomness="different",
+            chunk_size=tasks_at_once(episodes),
+        )
         try:
             return together(start, episodes.as_episode()), path
         except RuntimeError as error:
-            if "vmap" not in str(error) and "batching rule" not in str(error):
-                raise
-            _say_that_tasks_run_one_by_one(error)
+            failure = error
     each = [one(meta, e, g) for e, g in zip(episodes, generators, strict=True)]
+    if failure:  # the loop raises the model's own errors; what it can do, batching could not
+        _say_that_tasks_run_one_by_one(failure)
     return torch.stack(each), "loop"
 
 

@@ -92,7 +92,7 @@ def tuned(
 
     steps, rates: what is tried; by default what suits a descent by Adam.
     """
-    slow = learner.path == "loop"
+    slow = learner.is_heavy
     count = max(1, episodes // 2) if slow else episodes
     sign = 1 if stream.ways is None else -1  # errors should be small, accuracies large
     tried: dict[tuple[int, float], tuple[float, float]] = {}

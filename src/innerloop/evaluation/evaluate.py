@@ -72,7 +72,7 @@ def evaluate(
             left_out.append(baseline.reason)
             continue
         rival, rival_meta = pair(baseline)
-        count = min(episodes, SLOW) if rival.path == "loop" else episodes
+        count = min(episodes, SLOW) if rival.is_heavy else episodes
         note = getattr(baseline, "note", "")
         beside[name] = score(rival, rival_meta, stream, episodes=count, note=note, **how)
     return replace(scores, baselines=beside, left_out=tuple(left_out))

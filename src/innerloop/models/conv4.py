@@ -10,11 +10,19 @@ from innerloop.models.named import named
 
 @named
 def conv4(
-    outputs: int | None = None, *, channels: int = 1, size: int = 28, width: int = 64
+    outputs: int | None = None,
+    *,
+    channels: int = 1,
+    size: int = 28,
+    width: int = 64,
+    strided: bool = False,
 ) -> nn.Module:
     """Four blocks of 3x3 convolution, batch norm, ReLU, 2x2 max-pool (Vinyals et al. 2016,
     arXiv:1606.04080): x (rows, channels, size, size) -> (rows, outputs), or the features
-    (rows, width * (size // 16)²) without outputs.
+    (rows, width * places) without outputs.
+
+    strided: convolutions of stride 2 instead of pooling, as MAML has them for Omniglot (Finn et al.
+        2017, arXiv:1703.03400): a quarter of the arithmetic.
 
     >>> conv4(outputs=5)[-1]
     Linear(in_features=64, out_features=5, bias=True)
@@ -28,12 +36,14 @@ def conv4(
     blocks: list[nn.Module] = []
     for inputs in (channels, width, width, width):
         blocks += [
-            nn.Conv2d(inputs, width, 3, padding=1),
+            nn.Conv2d(inputs, width, 3, stride=2 if strided else 1, padding=1),
             nn.BatchNorm2d(width),
             nn.ReLU(),
-            nn.MaxPool2d(2),
         ]
-    features = width * (size // 16) ** 2
+        if not strided:
+            blocks.append(nn.MaxPool2d(2))
+        size = (size + 1) // 2 if strided else size // 2  # 28: 14, 7, 4, 2 or 14, 7, 3, 1
+    features = width * size**2
     head = [] if outputs is None else [nn.Linear(features, outputs)]
     net = nn.Sequential(*blocks, nn.Flatten(), *head)
     net.features = features  # type: ignore[assignment]

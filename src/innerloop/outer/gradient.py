@@ -16,7 +16,7 @@ from torch import Generator, Tensor
 from torch.func import grad, vmap
 
 from innerloop.core import Episode, Episodes, Meta, MetaGradient, Method, Params
-from innerloop.tree import Tree, stack, tree_leaves, tree_map
+from innerloop.tree import stack, tree_leaves, tree_map
 
 ROWS_AT_ONCE = 256
 
@@ -93,19 +93,21 @@ def _one_task(method: Method, state: Params, generator: Generator | None) -> One
 
 
 def by_vmap(one: OneTask, params: Params, episodes: Episodes) -> tuple[Params, Tensor, Params]:
-    """Every operation runs on many tasks at once: on as many as keep a processor busy, since more
-    would only fill the memory."""
-    each = episodes.support.y.shape[1] + episodes.query.y.shape[1]  # rows of a task
-    chunk = max(1, ROWS_AT_ONCE // each) if is_imagelike(episodes.support.x) else len(episodes)
-    if min(chunk, len(episodes)) == 1:
+    """Every operation runs on many tasks at once."""
+    chunk = tasks_at_once(episodes)
+    if chunk == 1:
         return by_loop(one, params, episodes)
     together = vmap(one, in_dims=(None, 0), randomness="different", chunk_size=chunk)
     return together(params, episodes.as_episode())  # type: ignore[no-any-return]
 
 
-def is_imagelike(x: Tree) -> bool:
-    """Whether a row has places (height, width): activations then are large."""
-    return any(leaf.dim() >= 5 for leaf in tree_leaves(x))  # (T, S, channels, height, width)
+def tasks_at_once(episodes: Episodes) -> int:
+    """All of them; of images as many as keep a processor busy, since more would only fill memory."""
+    leaves = tree_leaves(episodes.support.x)
+    if all(leaf.dim() < 5 for leaf in leaves):  # (T, S, channels, height, width) has five
+        return len(episodes)
+    rows_of_a_task = episodes.support.y.shape[1] + episodes.query.y.shape[1]
+    return max(1, min(len(episodes), ROWS_AT_ONCE // rows_of_a_task))
 
 
 def by_loop(one: OneTask, params: Params, episodes: Episodes) -> tuple[Params, Tensor, Params]:

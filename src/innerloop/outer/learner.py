@@ -128,12 +128,15 @@ class Learner:
 
     @property
     def path(self) -> str:
-        """How tasks are made many: "vmap", or "loop" where it is faster or the only way."""
-        if "path" not in self._plan:
-            network = getattr(self.method, "network", None)
-            large = network is not None and network.is_convolutional
-            self._plan["path"] = "loop" if large else "vmap"
-        return self._plan["path"]
+        """How tasks are made many: "vmap", or "loop" once batching over tasks has failed."""
+        return self._plan.get("path", "vmap")
+
+    @property
+    def is_heavy(self) -> bool:
+        """Whether a step takes long enough that one thinks before taking thousands: the network
+        is convolutional, or its tasks run one after the other."""
+        network = getattr(self.method, "network", None)
+        return self.path == "loop" or bool(getattr(network, "is_convolutional", False))
 
     def on_path(self, path: str) -> Learner:
         """The same learner with its path fixed: "vmap" or "loop"."""
