@@ -50,7 +50,7 @@ def resnet6(
 ) -> nn.Module:
     """Pixel-unshuffle to half the size, one convolution, two residual blocks that halve it again,
     and the mean over places: x (rows, channels, size, size) -> (rows, outputs), or the features
-    (rows, 4 * width) without outputs. 289 thousand parameters, an eighth of conv4's arithmetic.
+    (rows, 4 * width) without outputs. 289 thousand parameters, two thirds of conv4's arithmetic.
 
     >>> import torch
     >>> net = resnet6()
