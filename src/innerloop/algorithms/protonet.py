@@ -81,7 +81,16 @@ def _split(meta: Meta) -> tuple[Params, Params]:
     return {n: p for n, p in meta.params.items() if n != SCALE}, meta.state
 
 
-@algorithm(encoder=True, steps=3_000, meta_batch=1, lr=2e-3, ways=64, shots=1, queries=1)
+@algorithm(
+    encoder=True,
+    steps=4_000,
+    meta_batch=1,
+    lr=5e-3,
+    weight_decay=0.05,
+    ways=64,
+    shots=1,
+    queries=1,
+)
 def protonet(
     model: Model, loss: Loss | None = None, *, distance: Distance = "euclidean"
 ) -> Prototypical:
