@@ -12,7 +12,8 @@ from rich.table import Table
 from innerloop.cli.console import AsJson, Seed, command, emit, messages, out, tell
 from innerloop.errors import InputError
 from innerloop.language import say
-from innerloop.recipes.demo import PLACES_ZH, Demo, learnt, percent
+from innerloop.recipes.abreast import cores
+from innerloop.recipes.demo import PLACES_ZH, Demo, learnt
 from innerloop.recipes.demo import demo as run_demo
 from innerloop.report.demo import draw_demo
 
@@ -33,7 +34,13 @@ def demo(
     """
     started = time.monotonic()
     folder = free(folder)
-    found = run_demo(folder, seed=seed, tell=tell)
+    found = run_demo(
+        folder,
+        seed=seed,
+        tell=tell,
+        workers=min(3, cores()),
+        progress=messages.is_terminal,
+    )
     tell(say("Drawing ...", "正在绘图 ..."))
     picture = draw_demo(folder / "demo.png", found, seed=seed)
     minutes = (time.monotonic() - started) / 60
@@ -85,6 +92,6 @@ def table(found: Demo) -> Table:
     first = next(iter(found.scores.values()))
     shots = next(iter(first))
     for name in first[shots]:
-        cells = [percent(t[name]) for by_shots in found.scores.values() for t in by_shots.values()]
+        cells = [t[name].figure() for by_shots in found.scores.values() for t in by_shots.values()]
         made.add_row(name, *cells, f"{first[shots][name].milliseconds:.1f}")
     return made
