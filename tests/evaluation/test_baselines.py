@@ -30,6 +30,11 @@ def seed(number=0):
     return torch.Generator().manual_seed(number)
 
 
+@pytest.fixture(autouse=True)
+def few_steps(monkeypatch):
+    monkeypatch.setattr("innerloop.evaluation.baselines.STEPS", (3, 30))
+
+
 def test_a_run_is_shown_beside_what_needs_no_training():
     learner = il.maml(il.models.mlp(4, 4, hidden=8), inner_lr=0.1)
     run = SimpleNamespace(learner=learner, meta=learner.init(seed()), tasks=TASKS)
@@ -71,7 +76,7 @@ def test_tuning_finds_enough_steps():
     learner = il.algorithms.scratch(torch.nn.Linear(1, 1), inner_steps=10, inner_lr=0.003)
     lines = il.tasks.linear(shots=5)
     meta = learner.init(seed())
-    best = tuned(learner, meta, lines.validation, episodes=10)
+    best = tuned(learner, meta, lines.validation, steps=(10, 300), episodes=10)
     assert best.learner.spec.settings["inner_steps"] == 300
     assert "300 steps at 0.03, best on 10 validation tasks" in best.note
     before = score(learner, meta, lines.test, episodes=20).mean

@@ -63,7 +63,8 @@ def answers(
 
     generators = [adaptation_generator(seed, first + t) for t in range(len(episodes))]
     failure: RuntimeError | None = None
-    if path != "loop":
+    chunk = tasks_at_once(episodes)
+    if path != "loop" and chunk > 1:
         start, shared, over_meta = meta, [generators[0]], None
         if isinstance(learner.method, Scratch):  # weights cannot be drawn inside vmap
             start, shared, over_meta = stack([learner.init(g) for g in generators]), [], 0
@@ -71,7 +72,7 @@ def answers(
             lambda m, e: one(m, e, *shared),
             (over_meta, 0),
             randomness="different",
-            chunk_size=tasks_at_once(episodes),
+            chunk_size=chunk,
         )
         try:
             return together(start, episodes.as_episode()), path
@@ -80,7 +81,8 @@ def answers(
     each = [one(meta, e, g) for e, g in zip(episodes, generators, strict=True)]
     if failure:  # the loop raises the model's own errors; what it can do, batching could not
         _say_that_tasks_run_one_by_one(failure)
-    return torch.stack(each), "loop"
+        path = "loop"
+    return torch.stack(each), path
 
 
 def after_steps(
