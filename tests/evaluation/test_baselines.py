@@ -47,6 +47,15 @@ def test_a_run_is_shown_beside_what_needs_no_training():
     assert evaluate(run, TASKS.test, episodes=20, baselines={}).baselines == {}
 
 
+def test_settings_are_chosen_for_the_shots_and_ways_of_the_test():
+    learner = il.maml(il.models.mlp(1, 1, hidden=4))
+    tasks = il.tasks.linear(shots=2)
+    run = SimpleNamespace(learner=learner, meta=learner.init(seed()), tasks=tasks)
+    many = evaluate(run, tasks.test.replace(shots=10), episodes=5).baselines["from scratch"]
+    asked = untrained_baselines(learner, il.tasks.linear(shots=10))["from scratch"]
+    assert many.note == asked.note
+
+
 def test_an_encoder_gets_an_output_layer_from_scratch():
     learner = il.algorithms.protonet(il.models.mlp(4, None, hidden=8))
     beside = untrained_baselines(learner, TASKS, validation=2)

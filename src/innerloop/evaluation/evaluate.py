@@ -14,6 +14,7 @@ from innerloop.evaluation.judging import BATCH, score
 from innerloop.evaluation.scores import Scores
 from innerloop.likelihoods import Likelihood
 from innerloop.outer import Learner
+from innerloop.tasks import Tasks
 
 
 class Trained(Protocol):
@@ -47,7 +48,7 @@ def evaluate(
 
     seed: names the test episodes; it has nothing to do with the seed of training.
     baselines: name -> (learner, meta) or run, judged on the same episodes (on the first 100 of
-        them where tasks run one by one; its line says so). None: with a run, those that need no
+        them where it is slow, as convolutional networks are; its line says so). None: with a run, those that need no
         training (`untrained_baselines`); with a bare learner, none.
     likelihood: what outputs mean; by default the learner's own, else by the targets' type.
     progress: show a bar on stderr.
@@ -65,7 +66,7 @@ def evaluate(
     scores = score(learner, meta, stream, episodes=episodes, likelihood=likelihood, **how)
     if baselines is None:
         tasks = getattr(contender, "tasks", None)
-        baselines = {} if tasks is None else untrained_baselines(learner, tasks)
+        baselines = {} if tasks is None else untrained_baselines(learner, like(tasks, stream))
     beside, left_out = {}, []
     for name, baseline in baselines.items():
         if isinstance(baseline, LeftOut):
@@ -76,6 +77,11 @@ def evaluate(
         note = getattr(baseline, "note", "")
         beside[name] = score(rival, rival_meta, stream, episodes=count, note=note, **how)
     return replace(scores, baselines=beside, left_out=tuple(left_out))
+
+
+def like(tasks: Tasks, stream: Stream) -> Tasks:
+    """The tasks with the ways and shots that the stream has, for choosing settings on them."""
+    return tasks.replace(ways=stream.ways, shots=stream.shots)
 
 
 def _arguments(trained: Any, where: tuple[Any, ...]) -> tuple[Contender, Stream]:
