@@ -28,7 +28,7 @@ class Trained(Protocol):
 
 
 Contender = Trained | tuple[Learner, Meta]
-SLOW = 100  # a baseline whose tasks run one by one is judged on this many of the episodes
+SLOW = 100  # a heavy baseline (`Learner.is_heavy`) is judged on this many of the episodes
 
 
 def evaluate(
