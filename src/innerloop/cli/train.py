@@ -13,7 +13,7 @@ from innerloop.cli.console import AsJson, Seed, command, emit, tell
 from innerloop.cli.names import tasks_named
 from innerloop.cli.settings import constructor_of, read_settings
 from innerloop.language import say
-from innerloop.recipes import learner_for
+from innerloop.recipes import learner_for, recipe_for
 
 OWN = [
     *("--algorithm", "--model", "--ways", "--shots", "--queries", "--steps", "--minutes"),
@@ -79,26 +79,27 @@ def train(
     settings = read_settings(algorithm, context.args, OWN)
     family = tasks_named(tasks, ways=ways, shots=shots, queries=queries)
     learner = learner_for(family, algorithm, model=model, **settings)
-    run = train_run(
-        learner,
-        family,
-        steps=steps,
-        minutes=minutes,
-        meta_batch=meta_batch,
-        lr=lr,
-        optimiser=optimiser,
-        schedule=schedule,
-        clip=clip,
-        patience=patience,
-        target=target,
-        validate_every=validate_every,
-        ways=train_ways,
-        shots=train_shots,
-        queries=train_queries,
-        seed=seed,
-        out=out or Path("runs") / f"{tasks}-{algorithm}",
-        resume=resume,
-    )
+    asked = {
+        "steps": steps,
+        "minutes": minutes,
+        "meta_batch": meta_batch,
+        "lr": lr,
+        "optimiser": optimiser,
+        "schedule": schedule,
+        "clip": clip,
+        "patience": patience,
+        "target": target,
+        "validate_every": validate_every,
+        "ways": train_ways,
+        "shots": train_shots,
+        "queries": train_queries,
+    }
+    given = {name: value for name, value in asked.items() if value is not None}
+    training = {**recipe_for(tasks, algorithm).training, **given}
+    if minutes is not None and steps is None:
+        training.pop("steps", None)
+    out = out or Path("runs") / f"{tasks}-{algorithm}"
+    run = train_run(learner, family, **training, seed=seed, out=out, resume=resume)
     report(run)
     if json:
         emit(summary(run))
