@@ -9,6 +9,7 @@ from torch import Generator, Tensor
 
 from innerloop.core import Episode, Meta, Params, concatenate
 from innerloop.inner import Adam, Descent, Rule, Sgd, first_order
+from innerloop.inner.descent import last_of
 from innerloop.losses import Loss, mean_loss
 from innerloop.models import Network
 from innerloop.models.network import Model
@@ -26,7 +27,7 @@ class Reptile(Descent):
         """(start minus adapted on support and query rows alike, the loss there, state)."""
         rows = concatenate(episode.support, episode.query)
         meta = Meta(detached(meta.params), meta.state)
-        moved = self._descend(meta, rows)
+        moved = last_of(self._walk(meta, rows, self.steps))
         grads = {
             n: p - moved[n] if n in moved else torch.zeros_like(p) for n, p in meta.params.items()
         }

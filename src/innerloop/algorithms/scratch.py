@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import Generator
@@ -18,11 +19,16 @@ from innerloop.outer import algorithm
 class Scratch(Untrained, Descent):
     """Descent from a random start."""
 
-    def adapt(
-        self, meta: Meta, support: Examples, *, generator: Generator | None = None
-    ) -> dict[str, Params]:
+    def adapt_along(
+        self,
+        meta: Meta,
+        support: Examples,
+        steps: Sequence[int],
+        *,
+        generator: Generator | None = None,
+    ) -> list[dict[str, Params]]:
         start = meta if generator is None else self.init(generator)
-        return Descent.adapt(self, start, support)
+        return Descent.adapt_along(self, start, support, steps)
 
 
 @algorithm(steps=0)

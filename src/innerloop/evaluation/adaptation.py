@@ -3,20 +3,17 @@ it, else one after the other; after the last inner step, or after several of the
 
 from __future__ import annotations
 
-import dataclasses
 import sys
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, TypeGuard
 
 import torch
 from torch import Generator, Tensor
 from torch.func import vmap
 
 from innerloop.algorithms.scratch import Scratch
-from innerloop.core import Episode, Episodes, Examples, Meta, Method, Params
+from innerloop.core import Episode, Episodes, Examples, Meta
 from innerloop.episodes import Draws, Stream
-from innerloop.inner import Descent
 from innerloop.language import say
 from innerloop.outer import Learner, tasks_at_once
 from innerloop.tree import Tree, stack
@@ -95,7 +92,7 @@ def after_steps(
 ) -> list[Tree]:
     """What is learnt from one task's support set after each of these numbers of inner steps.
 
-    A descent is watched once on its way to the largest; another learner adapts anew for each.
+    A descent passes them all on one walk; another learner adapts anew for each.
 
     >>> import innerloop as il
     >>> learner = il.maml(torch.nn.Linear(1, 1), inner_lr=0.5)
@@ -104,32 +101,12 @@ def after_steps(
     >>> [float(f["params"]["bias"]) for f in after_steps(learner, meta, support, [0, 1])]
     [0.0, 1.0]
     """
-    method = learner.method
-    if not _is_plain_descent(method):
-        asked = [learner.replace(inner_steps=k) for k in steps]
-        return [each.adapt(meta, support, generator=generator) for each in asked]
-    if isinstance(method, Scratch) and generator is not None:
-        meta, generator = learner.init(generator), None
-    passed: list[Params] = []  # the moving parameters before each step, and after the last
-
-    def watched(gradient, step, steps):  # type: ignore[no-untyped-def]
-        return lambda params: passed.append(params) or gradient(params)  # type: ignore[func-returns-value]
-
-    farthest = dataclasses.replace(method, steps=max(steps), through=watched)
-    last = Learner(farthest, learner.spec).adapt(meta, support, generator=generator)
-    passed.append(last["params"])
-    still = Learner(dataclasses.replace(method, steps=0), learner.spec)
-    starts = [Meta({**meta.params, **passed[k]}, meta.state) for k in steps]
-    return [still.adapt(start, support) for start in starts]
-
-
-def _is_plain_descent(method: Method) -> TypeGuard[Descent]:
-    kind: Any = type(method)
-    return (
-        isinstance(method, Descent)
-        and kind._descend is Descent._descend
-        and kind.adapt in (Descent.adapt, Scratch.adapt)
-    )
+    along = getattr(learner.method, "adapt_along", None)
+    if along is not None:
+        with torch.no_grad():
+            return along(meta, support, steps, generator=generator)  # type: ignore[no-any-return]
+    asked = [learner.replace(inner_steps=k) for k in steps]
+    return [each.adapt(meta, support, generator=generator) for each in asked]
 
 
 def adaptation_generator(seed: int, episode: int) -> Generator:

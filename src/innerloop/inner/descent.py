@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -19,6 +20,25 @@ from innerloop.models import Network
 from innerloop.tree import Tree
 
 
+def walk(
+    loss_of: Callable[[Params], Tensor],
+    start: Params,
+    rule: Rule,
+    steps: int,
+    *,
+    through: Through = unrolled,
+    learnt: Params | None = None,
+) -> Iterator[Params]:
+    """The parameters before the first step of `rule` down `loss_of`, and after each one."""
+    moved, memory = start, rule.start(start)
+    yield moved
+    for step in range(steps):
+        gradient = through(grad(loss_of), step, steps)
+        move, memory = rule.step(gradient(moved), memory, learnt or {})
+        moved = {name: p + move[name] for name, p in moved.items()}
+        yield moved
+
+
 def descend(
     loss_of: Callable[[Params], Tensor],
     start: Params,
@@ -28,18 +48,18 @@ def descend(
     through: Through = unrolled,
     learnt: Params | None = None,
 ) -> Params:
-    """`steps` steps of `rule` down `loss_of` from `start`.
+    """Where the walk ends after `steps` steps.
 
     >>> from innerloop.inner import Sgd
     >>> descend(lambda p: p["w"] ** 2, {"w": torch.tensor(1.0)}, Sgd(0.25), 2)
     {'w': tensor(0.2500)}
     """
-    moved, memory = start, rule.start(start)
-    for step in range(steps):
-        gradient = through(grad(loss_of), step, steps)
-        move, memory = rule.step(gradient(moved), memory, learnt or {})
-        moved = {name: p + move[name] for name, p in moved.items()}
-    return moved
+    return last_of(walk(loss_of, start, rule, steps, through=through, learnt=learnt))
+
+
+def last_of(path: Iterator[Params]) -> Params:
+    """The end of a walk, keeping nothing of the way."""
+    return deque(path, maxlen=1).pop()
 
 
 @dataclass(frozen=True)
@@ -75,7 +95,26 @@ class Descent:
     def adapt(
         self, meta: Meta, support: Examples, *, generator: Generator | None = None
     ) -> dict[str, Params]:
-        fast = self._descend(meta, support)
+        return self.adapt_along(meta, support, [self.steps], generator=generator)[0]
+
+    def adapt_along(
+        self,
+        meta: Meta,
+        support: Examples,
+        steps: Sequence[int],
+        *,
+        generator: Generator | None = None,
+    ) -> list[dict[str, Params]]:
+        """What `adapt` gives after each of these numbers of steps, in one walk."""
+        found = {
+            step: self._ready(meta, support, fast)
+            for step, fast in enumerate(self._walk(meta, support, max(steps)))
+            if step in steps
+        }
+        return [found[step] for step in steps]
+
+    def _ready(self, meta: Meta, support: Examples, fast: Params) -> dict[str, Params]:
+        """Moved parameters, and the support set's statistics under them."""
         if not self.network.norms or self.transductive:
             return {"params": fast, "statistics": {}}
         params = {**meta.params, **fast}
@@ -92,7 +131,7 @@ class Descent:
         outputs = self._outputs(meta, fast, episode.query.x, training=True)
         return mean_loss(self.loss, outputs, episode.query), meta.state
 
-    def _descend(self, meta: Meta, support: Examples) -> Params:
+    def _walk(self, meta: Meta, support: Examples, steps: int) -> Iterator[Params]:
         params = meta.params
         fast = {name: params[name] for name in self.which(self.network)}
         still = {n: p for n, p in self._weights(params).items() if n not in fast}
@@ -104,9 +143,7 @@ class Descent:
             )
             return mean_loss(self.loss, outputs, support)
 
-        return descend(
-            support_loss, fast, self.how_far, self.steps, through=self.through, learnt=params
-        )
+        return walk(support_loss, fast, self.how_far, steps, through=self.through, learnt=params)
 
     def _outputs(self, meta: Meta, fast: Tree, x: Tree, *, training: bool) -> Tensor:
         weights = self._weights({**meta.params, **fast["params"]})
