@@ -41,10 +41,10 @@ Table = dict[str, dict[int, dict[str, Scores]]]  # place -> shots -> row
 class Size:
     """How much of it: the whole demo, or a small one for tests."""
 
-    maml_steps: int = 500
+    maml_steps: int = 450
     protonet_steps: int = 400
     finetune_steps: int = 400
-    episodes: int = 150
+    episodes: int = 100
     inner_steps: int = 30  # of the baselines that descend
 
 
@@ -142,7 +142,7 @@ def contenders(runs: Mapping[str, Run], seed: int, size: Size) -> dict[str, Pair
     nearest = nearest_neighbour()
     return {
         "protonet": pairs["protonet"],
-        "maml": (pairs["maml"][0].replace(inner_steps=3), pairs["maml"][1]),
+        "maml": (pairs["maml"][0].replace(inner_steps=5), pairs["maml"][1]),
         "fine-tuned": pairs["finetune"],
         "from scratch": (fresh, fresh.init(torch.Generator().manual_seed(seed))),
         "nearest neighbour": (nearest, nearest.init()),
