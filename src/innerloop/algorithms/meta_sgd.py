@@ -26,7 +26,8 @@ def meta_sgd(
         minimise over theta_0 and alpha the mean over tasks of L_query(theta_inner_steps)
 
     alpha has the shape of theta, begins at `inner_lr` and may turn negative. It is kept in
-    `meta.params` as `inner_lr.<weight>`. The other arguments are those of `maml`.
+    `meta.params` as `inner_lr.<weight>`. Rates learnt for one step are long: more steps at test
+    than in training may diverge. The other arguments are those of `maml`.
 
     >>> import torch, innerloop as il
     >>> learner = il.meta_sgd(torch.nn.Linear(1, 1), inner_lr=0.1)

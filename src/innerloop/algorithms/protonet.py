@@ -103,6 +103,7 @@ def protonet(
     distance: "euclidean", or "cosine" with a learnt scale.
     An adapted task is N sums and counts, any number of ways; further examples and further classes
     are added by `observe`. Batch norm uses running statistics once it has learnt.
+    It is trained on more ways than it is tested on, as the paper recommends (`suggestions`).
 
     >>> import torch, innerloop as il
     >>> learner = il.protonet(torch.nn.Linear(2, 3))
