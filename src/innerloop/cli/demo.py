@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from innerloop.cli.console import AsJson, Seed, command, emit, messages, out, tell
@@ -79,19 +80,23 @@ def free(folder: Path) -> Path:
 def table(found: Demo) -> Table:
     """One table: a row per learner, a column per place and number of examples."""
     title = say(
-        "5-way accuracy on the same episodes, mean ± 95 %", "5 类正确率（相同任务，均值 ± 95 %）"
+        "5-way accuracy in % on the same episodes, mean ± 95 % interval",
+        "5 类正确率（%，相同任务，均值 ± 95 % 区间）",
     )
-    made = Table(title=title, title_justify="left", header_style="bold")
-    made.add_column(say("learner", "学习器"))
+    made = Table(title=title, title_justify="left", box=SIMPLE_HEAD, header_style="bold")
+    made.add_column(say("learner", "学习器"), no_wrap=True)
     for place, by_shots in found.scores.items():
         for shots in by_shots:
-            made.add_column(
-                say(f"{place}\n{shots}-shot", f"{PLACES_ZH[place]}\n{shots} 样本"), justify="right"
-            )
-    made.add_column(say("ms to adapt\n(1-shot)", "适应毫秒\n（1 样本）"), justify="right")
-    first = next(iter(found.scores.values()))
-    shots = next(iter(first))
-    for name in first[shots]:
-        cells = [t[name].figure() for by_shots in found.scores.values() for t in by_shots.values()]
-        made.add_row(name, *cells, f"{first[shots][name].milliseconds:.1f}")
+            name = say(place.replace(" ", "\n"), PLACES_ZH[place])
+            head = f"{name}\n" + say(f"{shots}-shot", f"{shots} 样本")
+            made.add_column(head, justify="right", no_wrap=True)
+    made.add_column(say("ms to\nadapt\n1-shot", "适应毫秒\n1 样本"), justify="right", no_wrap=True)
+    first = next(iter(found.scores.values()))[1]
+    for name, scores in first.items():
+        cells = [
+            t[name].figure().removesuffix(" %")
+            for by_shots in found.scores.values()
+            for t in by_shots.values()
+        ]
+        made.add_row(name, *cells, f"{scores.milliseconds:.1f}")
     return made
