@@ -47,9 +47,7 @@ def one(seed: int, steps: int, folder: Path) -> dict[str, object]:
     tasks = il.tasks.sinusoids(shots=10)
     learner = il.maml(il.models.mlp(1, 1), il.losses.mse, inner_lr=0.01, inner_steps=1)
     began = time.process_time()
-    run = il.train(
-        learner, tasks, steps=steps, meta_batch=25, seed=seed, out=folder, resume=True
-    )
+    run = il.train(learner, tasks, steps=steps, meta_batch=25, seed=seed, out=folder, resume=True)
     if run.verdict is il.Verdict.INTERRUPTED:
         raise SystemExit(f"interrupted at step {run.steps} of seed {seed}")
     minutes = (time.process_time() - began) / 60

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils import _pytree
 from torch.utils._pytree import tree_leaves, tree_map
 
-__all__ = ["Tree", "pytree", "stack", "tree_leaves", "tree_map", "detached", "rows"]
+__all__ = ["Tree", "detached", "pytree", "rows", "stack", "tree_leaves", "tree_map"]
 
 type_of_tree = Any
 Tree = type_of_tree
