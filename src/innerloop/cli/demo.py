@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from innerloop.cli.console import AsJson, Seed, command, emit, messages, out, tell
@@ -83,7 +82,7 @@ def table(found: Demo) -> Table:
         "5-way accuracy in % on the same episodes, mean ± 95 % interval",
         "5 类正确率（%，相同任务，均值 ± 95 % 区间）",
     )
-    made = Table(title=title, title_justify="left", box=SIMPLE_HEAD, header_style="bold")
+    made = Table(title=title, title_justify="left", box=None, header_style="bold", pad_edge=False)
     made.add_column(say("learner", "学习器"), no_wrap=True)
     for place, by_shots in found.scores.items():
         for shots in by_shots:
