@@ -60,7 +60,7 @@ def train(
     patience: stop after so many validations without a better metric. target: stop when the metric
         (accuracy or MSE) reaches this value.
     ways, shots, queries: of training episodes, where they differ from the test's.
-    validate_every: steps between validations, 0 for none; by default a twentieth of the steps.
+    validate_every: steps between validations, 0 for none; by default a tenth of the steps.
     save_every: steps between checkpoints; by default about 20 seconds pass.
     seed: of the weights, where a function builds the network, and of the training episodes.
     out: the run's folder; None keeps the run in memory. resume: go on with the run in `out`, if

@@ -83,7 +83,7 @@ def _split(meta: Meta) -> tuple[Params, Params]:
 
 @algorithm(
     encoder=True,
-    steps=4_000,
+    steps=3_500,
     meta_batch=1,
     lr=5e-3,
     weight_decay=0.05,

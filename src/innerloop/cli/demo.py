@@ -89,7 +89,7 @@ def table(found: Demo) -> Table:
             name = say(place.replace(" ", "\n"), PLACES_ZH[place])
             head = f"{name}\n" + say(f"{shots}-shot", f"{shots} 样本")
             made.add_column(head, justify="right", no_wrap=True)
-    made.add_column(say("ms to\nadapt\n1-shot", "适应毫秒\n1 样本"), justify="right", no_wrap=True)
+    made.add_column(say("ms to\nadapt\n1-shot", "适应\n毫秒\n1 样本"), justify="right", no_wrap=True)
     first = next(iter(found.scores.values()))[1]
     for name, scores in first.items():
         cells = [

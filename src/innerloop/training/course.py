@@ -21,7 +21,7 @@ from innerloop.training.control import (
 )
 from innerloop.training.optimiser import OPTIMISERS, Optimiser, by_name
 
-VALIDATIONS = 20  # in a run whose budget is in steps
+VALIDATIONS = 10  # in a run whose budget is in steps
 VALIDATE_EVERY = 200  # steps, in a run whose budget is in minutes only
 EPISODES = 100  # of a validation
 LINES = 1_000  # of history, about
