@@ -16,6 +16,7 @@ from innerloop.recipes.abreast import cores
 from innerloop.recipes.demo import PLACES_ZH, Demo, learnt
 from innerloop.recipes.demo import demo as run_demo
 from innerloop.report.demo import draw_demo
+from innerloop.training.files import to_json, write_atomically
 
 
 @command
@@ -44,17 +45,19 @@ def demo(
     tell(say("Drawing ...", "正在绘图 ..."))
     picture = draw_demo(folder / "demo.png", found, seed=seed)
     minutes = (time.monotonic() - started) / 60
+    facts = {"picture": str(picture), "seed": seed, "minutes": round(minutes, 2)}
+    facts = {**found.to_json(), **facts}
+    write_atomically(folder / "demo.json", to_json(facts).encode())
     if json:
-        facts = {"picture": str(picture), "seed": seed, "minutes": round(minutes, 2)}
-        emit({**found.to_json(), **facts})
+        emit(facts)
         return
     out.print(table(found))
     out.print("\n" + learnt(found.scores), soft_wrap=True)
     tell(
         say(
-            f"\nPicture: {picture}. Runs: {folder}. {minutes:.1f} minutes. "
+            f"\nPicture: {picture}. Runs and figures: {folder}. {minutes:.1f} minutes. "
             f"Next: innerloop evaluate {folder}/protonet --ways 10",
-            f"\n图片：{picture}。运行：{folder}。用时 {minutes:.1f} 分钟。"
+            f"\n图片：{picture}。运行与数据：{folder}。用时 {minutes:.1f} 分钟。"
             f"下一步：innerloop evaluate {folder}/protonet --ways 10",
         )
     )
@@ -89,7 +92,9 @@ def table(found: Demo) -> Table:
             name = say(place.replace(" ", "\n"), PLACES_ZH[place])
             head = f"{name}\n" + say(f"{shots}-shot", f"{shots} 样本")
             made.add_column(head, justify="right", no_wrap=True)
-    made.add_column(say("ms to\nadapt\n1-shot", "适应\n毫秒\n1 样本"), justify="right", no_wrap=True)
+    made.add_column(
+        say("ms to\nadapt\n1-shot", "适应\n毫秒\n1 样本"), justify="right", no_wrap=True
+    )
     first = next(iter(found.scores.values()))[1]
     for name, scores in first.items():
         cells = [
