@@ -78,6 +78,13 @@ def test_resume_needs_the_same_settings(sine: Path) -> None:
     assert done.exit_code == 2
 
 
+def test_history_is_told_line_by_line(sine: Path) -> None:
+    rows = result("history", sine)["history"]
+    assert [row["step"] for row in rows] == sorted({row["step"] for row in rows})
+    assert "validation" in run("history", sine, "--lines", "2").stdout
+    assert run("history", sine / "nowhere").exit_code == 2
+
+
 def test_tasks_and_algorithms_are_listed() -> None:
     assert "sinusoids" in result("tasks", "list")["tasks"]
     assert result("tasks", "show", "sinusoids")["kind"] == "regression"

@@ -11,6 +11,7 @@ from innerloop.cli.compare import compare
 from innerloop.cli.data import app as data
 from innerloop.cli.demo import demo
 from innerloop.cli.evaluate import evaluate
+from innerloop.cli.history import history
 from innerloop.cli.tasks import algorithms
 from innerloop.cli.tasks import app as tasks
 from innerloop.cli.train import train
@@ -36,6 +37,7 @@ app.command("algorithms")(algorithms)
 app.command("train", context_settings=EXTRAS)(train)
 app.command("evaluate", context_settings=EXTRAS)(evaluate)
 app.command("compare")(compare)
+app.command("history")(history)
 
 
 @app.callback(invoke_without_command=True)
