@@ -158,3 +158,51 @@ def test_language_is_obeyed_wherever_it_stands(where: int, spelling: list[str]) 
         assert "不是运行文件夹" in run("evaluate", "nowhere").stderr
     finally:
         use_language(None)
+
+
+def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path: Path) -> None:
+    mine = tmp_path / "mine" / "state" / "notes.txt"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("mine")
+    done = run("train", "sinusoids", "--algorithm", "protonet", *TINY, "--out", tmp_path / "mine")
+    assert done.exit_code == 2
+    assert "a run needs a folder of its own" in done.stderr
+    assert mine.read_text() == "mine"
+
+
+def test_numbers_that_json_does_not_know_are_null(sine: Path) -> None:
+    found = result("evaluate", sine, "--episodes", "1", "--baselines", "none")
+    assert found["ci95"] is None
+
+
+def test_a_run_that_only_met_bad_tasks_says_so_and_exits_2(tmp_path: Path) -> None:
+    given = ["--inner-lr", "1e30", "--steps", "3", "--meta-batch", "2", "--inner-steps", "3"]
+    out = tmp_path / "run"
+    done = run("train", "sinusoids", "--algorithm", "maml", *given, "--out", out, "--json")
+    assert done.exit_code == 2
+    found = json.loads(done.stdout)
+    assert found["verdict"] == "diverged"
+    assert "lower inner_lr" in found["diagnosis"]
+    assert "Next" not in done.stderr
+
+
+def test_tasks_of_another_kind_are_refused(sine: Path) -> None:
+    done = run("evaluate", sine, "--on", "digits", "--baselines", "none")
+    assert done.exit_code == 2
+    assert "choose a family like sinusoids" in done.stderr
+    assert run("evaluate", sine, "--episodes", "0").exit_code == 2
+
+
+def test_a_damaged_run_folder_is_named(tmp_path: Path) -> None:
+    (tmp_path / "settings.json").write_text("{}")
+    done = run("evaluate", tmp_path)
+    assert done.exit_code == 2
+    assert "settings.json" in done.stderr
+
+
+@pytest.mark.parametrize("rate", ["-1", "nan", "inf"])
+def test_a_rate_must_make_sense(rate: str, tmp_path: Path) -> None:
+    given = ["--inner-lr", rate, "--out", tmp_path / "run"]
+    done = run("train", "sinusoids", "--algorithm", "maml", *TINY, *given)
+    assert done.exit_code == 2
+    assert "inner_lr must be a finite number" in done.stderr

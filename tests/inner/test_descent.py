@@ -34,7 +34,9 @@ def test_no_step_is_no_adaptation():
 
 
 def test_steps_are_not_negative():
-    with pytest.raises(il.InputError, match="inner_steps must be 0 or more, got -1"):
+    with pytest.raises(
+        il.InputError, match="inner_steps must be a whole number of 0 or more, got -1"
+    ):
         il.maml(NET, inner_steps=-1)
 
 

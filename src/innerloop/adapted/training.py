@@ -102,6 +102,8 @@ def train(
             "继续运行需要其文件夹；请用 out=...（--out）指明。",
         )
     folder = None if out is None else RunFolder(Path(out))
+    if folder is not None:
+        folder.check_free()
     with nullcontext() if folder is None else folder.alone(), unbegun_is_undone(folder):
         keeper = Keeper.open(course, tasks, folder, resume)
         state = go(keeper, save_every, progress)

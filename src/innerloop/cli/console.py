@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 import os
 import sys
 import warnings
@@ -30,7 +31,16 @@ def tell(text: str) -> None:
 
 def emit(result: dict[str, Any]) -> None:
     """The one JSON object of a command, on stdout."""
-    print(json.dumps(result, ensure_ascii=False, allow_nan=False, default=str))
+    print(json.dumps(finite(result), ensure_ascii=False, allow_nan=False, default=str))
+
+
+def finite(value: Any) -> Any:
+    """The same with null for numbers that JSON does not know (NaN, infinities)."""
+    if isinstance(value, dict):
+        return {name: finite(held) for name, held in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(held) for held in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def command(function: Callable[..., Any]) -> Callable[..., Any]:

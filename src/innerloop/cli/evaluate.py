@@ -46,6 +46,11 @@ def evaluate(
 
     Example: innerloop evaluate runs/first --shots 5 --episodes 1000
     """
+    if episodes < 1:
+        raise InputError(
+            f"--episodes must be at least 1, got {episodes}; 600 give a narrow interval.",
+            f"--episodes 至少为 1，收到 {episodes}；600 可得到较窄的区间。",
+        )
     trained = load(run)
     settings = read_settings(trained.learner.spec.algorithm, context.args, OWN)
     learner = trained.learner.replace(**settings) if settings else trained.learner
@@ -73,10 +78,24 @@ def evaluate(
 def tasks_of(run: Run, on: str | None, **changes: Any) -> Tasks:
     """The run's own tasks or those named, with these ways, shots and queries."""
     if on is not None:
-        return tasks_named(on, **changes)
+        tasks = tasks_named(on, **changes)
+        if run.tasks is not None:
+            same_kind(run.tasks, tasks)
+        return tasks
     if run.tasks is None:
         raise InputError(
             "this run was trained on tasks that have no name; say which with --on NAME.",
             "该运行使用的任务没有名称；请用 --on NAME 指定。",
         )
     return run.tasks.replace(**changes)
+
+
+def same_kind(trained: Tasks, other: Tasks) -> None:
+    """Tasks that a run can meet have inputs and targets like those it was trained on."""
+    if (trained.kind, trained.input_shape) != (other.kind, other.input_shape):
+        raise InputError(
+            f"the run was trained on {trained.kind} with inputs {trained.input_shape}, but {other.name} "
+            f"is {other.kind} with inputs {other.input_shape}; choose a family like {trained.name}.",
+            f"该运行在 {trained.name}（输入 {trained.input_shape}）上训练，而 {other.name} 的输入为 "
+            f"{other.input_shape}；请选择类似的任务族。",
+        )

@@ -14,6 +14,7 @@ from innerloop.cli.names import tasks_named
 from innerloop.cli.settings import constructor_of, read_settings
 from innerloop.language import say
 from innerloop.recipes import learner_for, recipe_for
+from innerloop.training import Verdict
 
 OWN = [
     *("--algorithm", "--model", "--ways", "--shots", "--queries", "--steps", "--minutes"),
@@ -103,6 +104,8 @@ def train(
     report(run)
     if json:
         emit(summary(run))
+    if run.verdict is Verdict.DIVERGED:
+        raise typer.Exit(2)
 
 
 def summary(run: Run) -> dict[str, Any]:
@@ -115,11 +118,14 @@ def summary(run: Run) -> dict[str, Any]:
         "path": run.learner.path,
         "dropped": run.dropped,
         "validation": run.validation,
+        "diagnosis": run.diagnosis,
     }
 
 
 def report(run: Run) -> None:
     tell(str(run))
+    if run.verdict is Verdict.DIVERGED:
+        return
     tell(
         say(
             f"Saved in {run.folder}. Next: innerloop evaluate {run.folder}",

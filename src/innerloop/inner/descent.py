@@ -81,10 +81,10 @@ class Descent:
     transductive: bool = False
 
     def __post_init__(self) -> None:
-        if self.steps < 0:
+        if not isinstance(self.steps, int) or self.steps < 0:
             raise InputError(
-                f"inner_steps must be 0 or more, got {self.steps}; 0 predicts without adapting.",
-                f"inner_steps 必须大于等于 0，收到 {self.steps}；0 表示不适应直接预测。",
+                f"inner_steps must be a whole number of 0 or more, got {self.steps}; 0 predicts without adapting.",
+                f"inner_steps 必须是不小于 0 的整数，收到 {self.steps}；0 表示不适应直接预测。",
             )
 
     def init(self, generator: Generator | None = None) -> Meta:

@@ -6,12 +6,14 @@ memory at the beginning of a task, `step` answers one gradient.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
 
 from innerloop.core import Params
+from innerloop.errors import InputError
 from innerloop.tree import Tree
 
 RATE = "inner_lr."  # prefix of a learnt rate among the meta-parameters
@@ -28,8 +30,21 @@ class Rule(Protocol):
         """(what to add to each parameter, the memory after it)."""
 
 
+class Rated:
+    """A rule with a rate `lr`, which must make sense."""
+
+    lr: float
+
+    def __post_init__(self) -> None:
+        if not (isinstance(self.lr, int | float) and 0 <= self.lr < math.inf):
+            raise InputError(
+                f"inner_lr must be a finite number of 0 or more, got {self.lr!r}; try 0.01.",
+                f"inner_lr 必须是不小于 0 的有限数，收到 {self.lr!r}；可试 0.01。",
+            )
+
+
 @dataclass(frozen=True)
-class Sgd:
+class Sgd(Rated):
     """step = -lr g, or with momentum m: v <- m v + g, step = -lr v."""
 
     lr: float
@@ -49,7 +64,7 @@ class Sgd:
 
 
 @dataclass(frozen=True)
-class Adam:
+class Adam(Rated):
     """Adam (Kingma and Ba 2015, arXiv:1412.6980); betas = (0, b2) is Reptile's inner optimiser."""
 
     lr: float
@@ -78,7 +93,7 @@ class Adam:
 
 
 @dataclass(frozen=True)
-class Learnt:
+class Learnt(Rated):
     """step = -alpha g, elementwise, alpha learnt across tasks and begun at lr (Meta-SGD)."""
 
     lr: float

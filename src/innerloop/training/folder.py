@@ -80,13 +80,26 @@ class RunFolder:
                 pass
             yield
 
+    def check_free(self) -> None:
+        """A folder that holds something else is not ours to write in."""
+        if self.exists or not self.path.is_dir():
+            return
+        others = sorted(p.name for p in self.path.iterdir() if p.name != "state")
+        others += [p.name for p in (self.path / "state").glob("*") if not is_ours(p)]
+        if others:
+            raise InputError(
+                f"a run needs a folder of its own, and {str(self.path)!r} holds {others[0]!r}; choose "
+                "another --out.",
+                f"运行需要自己的文件夹，而 {str(self.path)!r} 中已有 {others[0]!r}；请换一个 --out。",
+            )
+
     @property
     def begun(self) -> bool:
         """Whether a step was taken and kept."""
         return any(step_of(path) > 0 for path in self.checkpoints())
 
     def discard(self) -> None:
-        """Remove what a run has written here, and the folder if nothing else is in it."""
+        """Remove what a run has written here; `check_free` has made sure that all of it is ours."""
         shutil.rmtree(self.path / "state", ignore_errors=True)
         for name in ("settings.json", "history.jsonl", "meta.safetensors"):
             (self.path / name).unlink(missing_ok=True)
@@ -107,9 +120,12 @@ class RunFolder:
                 f"{str(self.path)!r} 不是运行文件夹：缺少 settings.json；请给出 train 写入的文件夹。",
             )
         try:
-            return json.loads(path.read_text(encoding="utf-8"))  # type: ignore[no-any-return]
+            settings = json.loads(path.read_text(encoding="utf-8"))
         except ValueError as error:
             raise damaged(path) from error
+        if not isinstance(settings, dict) or not settings.keys() >= set(ASKED):
+            raise damaged(path)
+        return settings
 
     # history
 
@@ -192,6 +208,11 @@ class RunFolder:
             part, _, name = key.partition("/")
             parts[part][name] = leaf
         return Meta(parts["params"], parts["state"]), facts
+
+
+def is_ours(path: Path) -> bool:
+    """Whether a file in `state` is one that a run leaves there, whole or half-written."""
+    return path.name == "lock" or path.name.lstrip(".").startswith("step-")
 
 
 def step_of(path: Path) -> int:

@@ -155,7 +155,8 @@ def adjust_learning_rate(course: Course, state: State) -> State:
 
 def check_convergence(course: Course, layout: Layout, state: State) -> State:
     """The verdict, if the run is over; then the last weights are judged as well."""
-    if state.counts.barren >= BARREN:
+    barren = state.counts.barren
+    if barren >= BARREN or (barren == state.step and state.step == course.steps):
         episodes = course.train.sample(course.seed, state.step - 1, course.meta_batch)
         why = diagnose(course, layout, state, episodes)
         return with_row(course, state._replace(verdict=Verdict.DIVERGED, diagnosis=why))
