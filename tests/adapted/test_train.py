@@ -76,7 +76,8 @@ def test_the_folder_holds_the_run(tmp_path):
     assert [json.loads(line) for line in lines] == run.history
     assert run.verdict is il.Verdict.OUT_OF_STEPS
     assert run.result == (
-        f"Result: the best weights by validation ({run.validation:.4g}), of step 6 of 6."
+        f"Result: the latest weights that validate as well as the best ({run.validation:.4g}), "
+        "of step 6 of 6."
     )
 
 

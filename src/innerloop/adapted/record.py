@@ -107,7 +107,8 @@ def result_sentence(facts: dict[str, Any]) -> str:
         )
     step, metric = best["step"], best["validation"]
     return say(
-        f"Result: the best weights by validation ({metric:.4g}), of step {step} of {steps}.",
+        f"Result: the latest weights that validate as well as the best ({metric:.4g}), of step {step} "
+        f"of {steps}.",
         f"结果为验证指标最佳（{metric:.4g}）的权重，来自共 {steps} 步中的第 {step} 步。",
     )
 

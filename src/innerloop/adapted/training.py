@@ -67,7 +67,8 @@ def train(
         there is one: bit for bit as if it had never stopped, where the budget is in steps.
     progress: True shows a bar, False nothing; None a bar on a terminal, else a line now and then.
 
-    The result, `run.meta`, is the best by validation, or the last where nothing was validated.
+    The result, `run.meta`, is the latest that validates as well as the best (within a standard
+    error), or the last where nothing was validated.
     Ctrl-C ends the run after the step in hand, saves it, and returns `Verdict.INTERRUPTED`.
 
     >>> import innerloop as il

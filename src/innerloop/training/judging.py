@@ -41,7 +41,11 @@ def counted(counts: Counts, course: Course, found: MetaGradient, episodes: Episo
 
 
 def validated(course: Course, layout: Layout, state: State) -> State:
-    """The metric on a fixed set of meta-validation episodes; the best weights so far are kept."""
+    """The metric on a fixed set of meta-validation episodes; the best weights so far are kept.
+
+    Weights within a standard error of the best are as good, and the later ones are kept: they have
+    learnt longer, and the difference between the two is luck.
+    """
     scores = evaluate(
         course.learner,
         state.last(layout),
@@ -52,9 +56,11 @@ def validated(course: Course, layout: Layout, state: State) -> State:
     metric = scores.mean
     score = -metric if scores.metric in LOWER_IS_BETTER else metric
     best = state.best
-    if math.isfinite(score) and (best is None or score > best.score):
+    luck = scores.ci95 / 1.96 if math.isfinite(scores.ci95) else 0.0
+    if math.isfinite(score) and (best is None or score > best.score - luck):
         weights = state.weights if state.average is None else state.average
-        best = Best(weights, state.buffers, state.step, metric, score)
+        highest = score if best is None else max(score, best.score)
+        best = Best(weights, state.buffers, state.step, metric, highest)
     return state._replace(metric=metric, score=score, best=best)
 
 
