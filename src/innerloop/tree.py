@@ -13,8 +13,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 
 __all__ = ["Tree", "detached", "pytree", "rows", "stack", "tree_leaves", "tree_map"]
 
-type_of_tree = Any
-Tree = type_of_tree
+Tree = Any
 
 
 def pytree(*, static: tuple[str, ...] = ()) -> Callable[[type], type]:
