@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from innerloop.episodes import Stream
+from innerloop.tasks.inputs import Inputs
 
 SPLITS = ("train", "validation", "test")
 
@@ -17,6 +18,7 @@ class Tasks:
     settings: what rebuilds the family by name, as JSON.
     input_shape: the shape of one x: (1,) a number, (1, 28, 28) an image (channels, height, width).
     targets: how many numbers a regression target has.
+    inputs: how a user's raw input becomes x; None where x is given as it is.
     """
 
     name: str
@@ -27,6 +29,7 @@ class Tasks:
     settings: dict[str, Any] = field(default_factory=dict)
     input_shape: tuple[int, ...] = (1,)
     targets: int = 1
+    inputs: Inputs | None = None
 
     @property
     def outputs(self) -> int:
