@@ -80,7 +80,11 @@ class Episode:
 @pytree()
 @dataclass(frozen=True)
 class Episodes:
-    """T episodes of equal shape; every leaf has a leading T. Index it to get one `Episode`.
+    """T episodes; every leaf has a leading T. Index it to get one `Episode`.
+
+    Tasks of unequal ways and shots are stored with rows that pad: the masks (T, S) and (T, Q) are
+    True where a row is real, `ways` is the largest, and `classes` is -1 where there is none.
+    Padding is storage only: an indexed episode has none, and `alike` sorts tasks by their shape.
 
     >>> x, y = torch.zeros(3, 10, 1), torch.zeros(3, 10, 1)
     >>> episodes = Episodes(support=Examples(x, y), query=Examples(x, y))
@@ -114,11 +118,52 @@ class Episodes:
 
     def as_episode(self) -> Episode:
         """The same leaves as an `Episode`: what `vmap` maps over."""
+        if not isinstance(index, slice) and self.is_padded:
+            place = range(len(self))[index]
+            [(_, alone)] = self[place : place + 1].alike()  # type: ignore[union-attr]
+            return alone[0]
         episode = object.__new__(Episode)
         for name in ("support", "query", "task", "classes"):
             object.__setattr__(episode, name, getattr(self, name))
         return episode
 
+
+    @property
+    def is_padded(self) -> bool:
+        return self.support.mask is not None or self.query.mask is not None
+
+    def alike(self) -> list[tuple[Tensor, Episodes]]:
+        """[(numbers (t,), those tasks)]: tasks of equal shape together, their padding cut off.
+
+        A task has as many ways as its real rows name. Without masks there is one group, and it is
+        this very batch.
+
+        >>> x, y = torch.zeros(2, 3, 1), torch.tensor([[0, 1, 0], [0, 1, 2]])
+        >>> mask = torch.tensor([[True, True, False], [True, True, True]])
+        >>> episodes = Episodes(Examples(x, y, mask), Examples(x, y, mask))
+        >>> [(n.tolist(), e.support.ways, e.support.y.tolist()) for n, e in episodes.alike()]
+        [([0], 2, [[0, 1]]), ([1], 3, [[0, 1, 2]])]
+        """
+        if not self.is_padded:
+            return [(torch.arange(len(self)), self)]
+        rows_and_ways = [real_rows_and_ways(side) for side in (self.support, self.query)]
+        support, query = (count for count, _ in rows_and_ways)
+        ways = torch.stack([named for _, named in rows_and_ways]).amax(0)
+        shapes = torch.stack([support, query, ways], 1)  # (T, 3)
+        kinds, kind = shapes.unique(dim=0, return_inverse=True)
+        groups = [(kind == number).nonzero().flatten() for number in range(len(kinds))]
+        return [(tasks, self._only(tasks, *shapes[tasks[0]].tolist())) for tasks in groups]
+
+    def _only(self, tasks: Tensor, support: int, query: int, named: int) -> Episodes:
+        """The tasks of these numbers, all of one real shape, without padding."""
+        ways = named if self.support.is_classification else self.support.ways
+        classes = None if self.classes is None else self.classes[tasks][:, :ways]
+        return Episodes(
+            without_padding(self.support, tasks, support, ways),
+            without_padding(self.query, tasks, query, ways),
+            None if self.task is None else self.task[tasks],
+            classes,
+        )
 
 def same_ways(episode: Episode | Episodes) -> None:
     """Support and query speak of the same classes, also where one happens to miss the last one."""
@@ -126,6 +171,25 @@ def same_ways(episode: Episode | Episodes) -> None:
     for examples in (episode.support, episode.query):
         if ways and examples.ways != ways:
             object.__setattr__(examples, "ways", ways)
+
+
+def real_rows_and_ways(examples: Examples) -> tuple[Tensor, Tensor]:
+    """How many rows of each task are real, and how many ways they name: (T,), (T,)."""
+    y, mask = examples.y, examples.mask
+    real = torch.ones(y.shape[:2], dtype=torch.bool, device=y.device) if mask is None else mask
+    if not examples.is_classification:
+        return real.sum(1), real.new_zeros(len(y), dtype=torch.int64)
+    return real.sum(1), 1 + torch.where(real, y, -1).amax(1)
+
+
+def without_padding(examples: Examples, tasks: Tensor, count: int, ways: int | None) -> Examples:
+    """The rows of these tasks, each of which has `count` real ones."""
+    if examples.mask is None:
+        x, y = tree_map(lambda leaf: leaf[tasks], examples.x), examples.y[tasks]
+        return Examples(x, y, ways=ways)
+    where = examples.mask[tasks].nonzero()[:, 1].view(len(tasks), count)  # (t, count)
+    x = tree_map(lambda leaf: leaf[tasks[:, None], where], examples.x)
+    return Examples(x, examples.y[tasks[:, None], where], ways=ways)
 
 
 class Meta(NamedTuple):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from innerloop.adapted.keeper import Keeper
 from innerloop.adapted.run import Run
+from innerloop.episodes import Span
 from innerloop.errors import InputError
 from innerloop.outer import Learner
 from innerloop.tasks import Tasks
@@ -37,9 +38,9 @@ def train(
     ema: float | None = None,
     patience: int | None = None,
     target: float | None = None,
-    ways: int | None = None,
-    shots: int | None = None,
-    queries: int | None = None,
+    ways: Span | None = None,
+    shots: Span | None = None,
+    queries: Span | None = None,
     validate_every: int | None = None,
     validation_episodes: int = EPISODES,
     save_every: int | None = None,

@@ -66,16 +66,23 @@ class Draws:
     def choose(self, count: int, among: int | np.ndarray) -> np.ndarray:
         """(T, count) different numbers of 0..among-1, in random order.
 
-        among: one number, or an array (T, ...) of them, each at least count; then (T, ..., count).
+        among: one number, or an array (T, ...) of them; then (T, ..., count). Where it is smaller
+        than count all of them come first, and -1 stands for the rest.
         Floyd's sampling (Bentley and Floyd 1987, doi:10.1145/30401.315746), whose cost does not
         grow with `among`, and a shuffle, since it yields a random set in an order that is not.
         """
         among = np.broadcast_to(among, (len(self),)) if np.ndim(among) == 0 else np.asarray(among)
         unit = self.unit(2 * count * math.prod(among.shape[1:])).reshape(*among.shape, 2, count)
         chosen = np.empty((*among.shape, count), dtype=np.int64)
+        real = np.minimum(count, among)
         for i in range(count):
-            last = among - count + i
+            last = among - real + i
             pick = (unit[..., 0, i] * (last + 1)).astype(np.int64)
             taken = (chosen[..., :i] == pick[..., None]).any(-1)
-            chosen[..., i] = np.where(taken, last, pick)
-        return np.take_along_axis(chosen, unit[..., 1, :].argsort(-1), -1)
+            chosen[..., i] = np.where(i < real, np.where(taken, last, pick), -1)
+        order = np.where(chosen < 0, 1.0, unit[..., 1, :])
+        return np.take_along_axis(chosen, order.argsort(-1), -1)
+
+    def generators(self) -> list[np.random.Generator]:
+        """A generator of numpy's for each episode, a function of (seed, stream, episode) alone."""
+        return [np.random.default_rng(int(key)) for key in self._keys[:, 0]]

@@ -10,6 +10,7 @@ import numpy as np
 
 from innerloop.core import Episodes
 from innerloop.episodes.draws import Draws
+from innerloop.episodes.spans import Span, as_span
 from innerloop.errors import InputError
 
 
@@ -19,13 +20,26 @@ class Stream(ABC):
 
     name: names the random numbers, so that splits of one family do not share them.
     shots: support rows per class (classification) or per task (regression); queries likewise.
-    ways: classes per task; None for regression.
+    ways: classes per task; None for regression, or where every task has classes of its own.
+    Each is a number or, where a family can draw uneven tasks, a range (low, high): tasks then come
+    padded, see `Episodes.alike`.
     """
 
     name: str
-    shots: int
-    queries: int
-    ways: int | None = None
+    shots: Span
+    queries: Span
+    ways: Span | None = None
+
+    def __post_init__(self) -> None:
+        for rule in ("ways", "shots", "queries"):
+            value = getattr(self, rule)
+            if value is not None:
+                object.__setattr__(self, rule, as_span(rule, value))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user should know about what is drawn from: classes left out, for example."""
+        return ()
 
     @abstractmethod
     def draw(self, draws: Draws) -> Episodes:

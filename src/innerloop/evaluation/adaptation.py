@@ -42,12 +42,12 @@ def answers(
     path: str,
     *,
     seed: int,
-    first: int,
+    numbers: Sequence[int],
     steps: Sequence[int] | None = None,
 ) -> tuple[Tensor, str]:
-    """(outputs (T, Q, ...) of the query sets, the path that worked).
+    """(outputs (T, Q, ...) of the query sets, the path that worked), of tasks of equal shape.
 
-    first: the number of the first episode, by which adaptation draws its random numbers.
+    numbers: those of the episodes, by which adaptation draws its random numbers.
     steps: numbers of inner steps; the outputs are then (T, len(steps), Q, ...).
     """
 
@@ -58,7 +58,7 @@ def answers(
         fasts = after_steps(learner, meta, episode.support, steps, generator=generator)
         return torch.stack([learner.predict(meta, fast, episode.query.x) for fast in fasts])
 
-    generators = [adaptation_generator(seed, first + t) for t in range(len(episodes))]
+    generators = [adaptation_generator(seed, number) for number in numbers]
     failure: RuntimeError | None = None
     chunk = tasks_at_once(episodes)
     if path != "loop" and chunk > 1:

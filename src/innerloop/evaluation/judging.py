@@ -64,7 +64,7 @@ def score(
         transductive=bool(getattr(learner.method, "transductive", False)),
         split=stream.name,
         seed=seed,
-        ways=few.query.ways if few.query.is_classification else None,
+        ways=(stream.ways or few.query.ways) if few.query.is_classification else None,
         shots=stream.shots,
         queries=stream.queries,
         note=note,
@@ -99,10 +99,17 @@ def judge_stream(
     for first, group in batches(
         stream, episodes, seed, batch, learner.spec.algorithm if progress else None
     ):
-        outputs, path = answers(learner, meta, group, path, seed=seed, first=first, steps=steps)
         likelihood = likelihood or likelihood_for(learner, group.query)
-        each = [outputs] if steps is None else outputs.unbind(1)
-        found.append([judge(o, group.query, likelihood) for o in each])
+        order, parts = [], []
+        for tasks, alike in group.alike():
+            numbers = (first + tasks).tolist()
+            outputs, path = answers(
+                learner, meta, alike, path, seed=seed, numbers=numbers, steps=steps
+            )
+            each = [outputs] if steps is None else outputs.unbind(1)
+            parts.append([judge(o, alike.query, likelihood) for o in each])
+            order.append(tasks)
+        found.append([_in_order(each, order) for each in zip(*parts, strict=True)])
     joined = [Judged(*map(_joined, zip(*parts, strict=True))) for parts in zip(*found, strict=True)]
     return [
         j._replace(values=_worst_for_infinite(j.values), nll=_worst_for_infinite(j.nll))
@@ -139,6 +146,15 @@ def _mean_of_real(value: Tensor, real: Tensor) -> Tensor:
     """(T, Q) -> (T,) in double precision: the mean over the rows that are real."""
     count = real.sum(1).clamp(min=1)
     return torch.where(real, value.double(), 0.0).sum(1) / count
+
+
+def _in_order(parts: Sequence[Judged], order: Sequence[Tensor]) -> Judged:
+    """Groups of tasks of equal shape as one, its tasks in the order of their numbers."""
+    if len(parts) == 1:
+        return parts[0]
+    joined, back = Judged(*map(_joined, zip(*parts, strict=True))), torch.cat(list(order)).argsort()
+    values, nll, failed = (leaf[back] for leaf in joined[:3])
+    return joined._replace(values=values, nll=nll, failed=failed)
 
 
 def _joined(parts: tuple[Tensor, ...]) -> Tensor:

@@ -9,6 +9,7 @@ from typing import Any
 
 from torch import Tensor
 
+from innerloop.episodes import Span, spelt
 from innerloop.evaluation.calibration import Reliability
 from innerloop.evaluation.interval import mean_and_ci95
 from innerloop.language import say
@@ -47,9 +48,9 @@ class Scores:
     transductive: bool
     split: str
     seed: int
-    ways: int | None
-    shots: int
-    queries: int
+    ways: Span | None
+    shots: Span
+    queries: Span
     note: str = ""
     baselines: dict[str, Scores] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
@@ -90,12 +91,12 @@ class Scores:
     def _task(self) -> str:
         if self.ways is None:
             return say(
-                f"{self.episodes} episodes, {self.shots} examples each",
-                f"{self.episodes} 个任务，各 {self.shots} 个样本",
+                f"{self.episodes} episodes, {spelt(self.shots)} examples each",
+                f"{self.episodes} 个任务，各 {spelt(self.shots)} 个样本",
             )
         return say(
-            f"{self.episodes} episodes, {self.ways}-way {self.shots}-shot",
-            f"{self.episodes} 个任务，{self.ways} 类 {self.shots} 样本",
+            f"{self.episodes} episodes, {spelt(self.ways)}-way {spelt(self.shots)}-shot",
+            f"{self.episodes} 个任务，{spelt(self.ways)} 类 {spelt(self.shots)} 样本",
         )
 
     def _first_only(self) -> str:

@@ -3,6 +3,7 @@
 The order matters: `grad(vmap(loss).mean())` with an affine batch norm is silently wrong at second
 order in torch 2.13, while `vmap(grad(task_loss))` followed by the mean is exact. It also keeps
 tasks apart, so that one whose loss or gradient is not finite is left out and the others count.
+Tasks of unequal ways or shots are met in groups of equal shape; the mean is over all of them.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ def meta_gradient(
     """Losses of T tasks and the gradient of their mean, over the tasks that are finite."""
     one = _one_task(method, meta.state, generator)
     with drawing_from(generator):
-        grads, losses, states = path(one, meta.params, episodes)
+        grads, losses, states = over_shapes(path, one, meta.params, episodes)
     kept = torch.isfinite(losses)
     for leaf in grads.values():
         kept = kept & torch.isfinite(leaf).reshape(len(kept), -1).all(1)
@@ -49,6 +50,18 @@ def meta_gradient(
     if kept.any():
         state = {n: _mean_state(leaf, kept) for n, leaf in states.items()}
     return MetaGradient(losses, {n: mean_of_kept(g) for n, g in grads.items()}, state, kept)
+
+
+def over_shapes(
+    path: Path, one: OneTask, params: Params, episodes: Episodes
+) -> tuple[Params, Tensor, Params]:
+    """What the path gives for tasks of equal shape, put back in the order of the tasks."""
+    groups = episodes.alike()
+    found = [path(one, params, alike) for _, alike in groups]
+    if len(found) == 1:
+        return found[0]
+    back = torch.cat([tasks for tasks, _ in groups]).argsort()
+    return tree_map(lambda *leaves: torch.cat(leaves)[back], *found)  # type: ignore[no-any-return]
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from innerloop.episodes import Stream
+from innerloop.episodes import Stream, most
 from innerloop.tasks.inputs import Inputs
 
 SPLITS = ("train", "validation", "test")
@@ -20,6 +20,7 @@ class Tasks:
     targets: how many numbers a regression target has.
     inputs: how a user's raw input becomes x; None where x is given as it is.
     """
+    remarks: what was noticed when the data were read, as sentences.
 
     name: str
     kind: Literal["classification", "regression"]
@@ -31,12 +32,19 @@ class Tasks:
     targets: int = 1
     inputs: Inputs | None = None
 
+    remarks: tuple[str, ...] = ()
     @property
     def outputs(self) -> int:
         """How many outputs a model needs: one per class of a task, or one per target number."""
         if self.kind == "regression":
             return self.targets
-        return max(self.split(name).ways or 0 for name in SPLITS)
+        return max(most(self.split(name).ways) for name in SPLITS)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user should know about the data, as sentences; each once."""
+        said = [note for name in SPLITS for note in self.split(name).notes]
+        return tuple(dict.fromkeys([*self.remarks, *said]))
 
     def split(self, name: str) -> Stream:
         return getattr(self, name)  # type: ignore[no-any-return]

@@ -22,6 +22,8 @@ class FunctionStream(Stream):
     """Tasks y = f(x), f drawn by `family`, x uniform in [low, high]; shapes (T, rows, 1)."""
 
     family: Family
+    shots: int
+    queries: int
     low: float = -5.0
     high: float = 5.0
 

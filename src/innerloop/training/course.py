@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from innerloop.episodes import Stream
+from innerloop.episodes import Span, Stream, most
 from innerloop.errors import InputError
 from innerloop.outer import Learner, Suggestions
 from innerloop.tasks import Tasks
@@ -65,9 +65,9 @@ def plan_course(
     ema: float | None = None,
     patience_for: int | None = None,
     target_metric: float | None = None,
-    ways: int | None = None,
-    shots: int | None = None,
-    queries: int | None = None,
+    ways: Span | None = None,
+    shots: Span | None = None,
+    queries: Span | None = None,
     validate_every: int | None = None,
     validation_episodes: int = EPISODES,
     seed: int = 0,
@@ -137,7 +137,7 @@ def plan_course(
     )
 
 
-def training_episodes(own: Stream, suggested: Suggestions, **asked: int | None) -> Stream:
+def training_episodes(own: Stream, suggested: Suggestions, **asked: Span | None) -> Stream:
     """The stream with the ways, shots and queries asked for, else as the paper suggests as far as
     these tasks allow it: 64 ways are halved until there are as many classes."""
     hints = {
@@ -149,8 +149,8 @@ def training_episodes(own: Stream, suggested: Suggestions, **asked: int | None) 
         try:
             return own.replace(**{**asked, **{n: v for n, v in hints.items() if v is not None}})
         except InputError:
-            if (hints.get("ways") or 0) > (own.ways or 0):
-                hints["ways"] = max(own.ways or 0, hints["ways"] // 2)
+            if (hints.get("ways") or 0) > most(own.ways):
+                hints["ways"] = max(most(own.ways), hints["ways"] // 2)
             elif any(hints.values()):
                 hints = {}
             else:
