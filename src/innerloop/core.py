@@ -110,23 +110,15 @@ class Episodes:
         return rows(self.support.y)
 
     def __getitem__(self, index: int | slice) -> Episode | Episodes:  # type: ignore[override]
+        if not isinstance(index, slice) and self.is_padded:
+            place = range(len(self))[index]
+            [(_, alone)] = self[place : place + 1].alike()  # type: ignore[union-attr]
+            return alone[0]
         picked = tree_map(lambda leaf: leaf[index], self)
         return picked if isinstance(index, slice) else picked.as_episode()
 
     def __iter__(self):  # type: ignore[no-untyped-def]
         return (self[t] for t in range(len(self)))
-
-    def as_episode(self) -> Episode:
-        """The same leaves as an `Episode`: what `vmap` maps over."""
-        if not isinstance(index, slice) and self.is_padded:
-            place = range(len(self))[index]
-            [(_, alone)] = self[place : place + 1].alike()  # type: ignore[union-attr]
-            return alone[0]
-        episode = object.__new__(Episode)
-        for name in ("support", "query", "task", "classes"):
-            object.__setattr__(episode, name, getattr(self, name))
-        return episode
-
 
     @property
     def is_padded(self) -> bool:
@@ -165,12 +157,12 @@ class Episodes:
             classes,
         )
 
-def same_ways(episode: Episode | Episodes) -> None:
-    """Support and query speak of the same classes, also where one happens to miss the last one."""
-    ways = max(episode.support.ways or 0, episode.query.ways or 0)
-    for examples in (episode.support, episode.query):
-        if ways and examples.ways != ways:
-            object.__setattr__(examples, "ways", ways)
+    def as_episode(self) -> Episode:
+        """The same leaves as an `Episode`: what `vmap` maps over."""
+        episode = object.__new__(Episode)
+        for name in ("support", "query", "task", "classes"):
+            object.__setattr__(episode, name, getattr(self, name))
+        return episode
 
 
 def real_rows_and_ways(examples: Examples) -> tuple[Tensor, Tensor]:
@@ -190,6 +182,14 @@ def without_padding(examples: Examples, tasks: Tensor, count: int, ways: int | N
     where = examples.mask[tasks].nonzero()[:, 1].view(len(tasks), count)  # (t, count)
     x = tree_map(lambda leaf: leaf[tasks[:, None], where], examples.x)
     return Examples(x, examples.y[tasks[:, None], where], ways=ways)
+
+
+def same_ways(episode: Episode | Episodes) -> None:
+    """Support and query speak of the same classes, also where one happens to miss the last one."""
+    ways = max(episode.support.ways or 0, episode.query.ways or 0)
+    for examples in (episode.support, episode.query):
+        if ways and examples.ways != ways:
+            object.__setattr__(examples, "ways", ways)
 
 
 class Meta(NamedTuple):

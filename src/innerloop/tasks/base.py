@@ -19,8 +19,8 @@ class Tasks:
     input_shape: the shape of one x: (1,) a number, (1, 28, 28) an image (channels, height, width).
     targets: how many numbers a regression target has.
     inputs: how a user's raw input becomes x; None where x is given as it is.
-    """
     remarks: what was noticed when the data were read, as sentences.
+    """
 
     name: str
     kind: Literal["classification", "regression"]
@@ -31,8 +31,8 @@ class Tasks:
     input_shape: tuple[int, ...] = (1,)
     targets: int = 1
     inputs: Inputs | None = None
-
     remarks: tuple[str, ...] = ()
+
     @property
     def outputs(self) -> int:
         """How many outputs a model needs: one per class of a task, or one per target number."""
