@@ -1,7 +1,7 @@
 import pytest
 
 from innerloop import InputError, use_language
-from innerloop.errors import InnerloopError, MissingExtra
+from innerloop.errors import InnerloopError, MissingExtra, not_one_of
 from innerloop.language import language, say
 
 VARIABLES = ("INNERLOOP_LANG", "LC_ALL", "LC_MESSAGES", "LANG")
@@ -46,4 +46,13 @@ def test_errors_know_how_the_command_line_ends():
     assert InputError("yours").exit_code == 2
     assert str(MissingExtra("tensorboard", "--tensorboard")).endswith(
         "pip install 'innerloop[tensorboard]'."
+    )
+
+
+def test_the_hint_is_given_in_both_languages():
+    error = not_one_of("--algorithm", ["maml", "anil"], "mamll")
+    assert error.en.endswith("got 'mamll'; did you mean maml?")
+    assert error.zh.endswith("收到 'mamll'；是否想写 maml？")
+    assert not_one_of("--through", ["unrolled"], "x", "truncated(N)").en == (
+        "--through must be one of unrolled, truncated(N), got 'x'."
     )

@@ -48,8 +48,9 @@ class Examples:
             if leaf.shape[0] != self.y.shape[0]:
                 raise InputError(
                     f"x and y must have one row per example: x has {leaf.shape[0]} rows, "
-                    f"y has {self.y.shape[0]}.",
-                    f"x 与 y 每个样本各占一行：x 有 {leaf.shape[0]} 行，y 有 {self.y.shape[0]} 行。",
+                    f"y has {self.y.shape[0]}; drop or add rows until they agree.",
+                    f"x 与 y 每个样本各占一行：x 有 {leaf.shape[0]} 行，y 有 {self.y.shape[0]} 行；"
+                    "请增删行使两者一致。",
                 )
         if self.ways is None and self.is_classification and self.y.numel():
             object.__setattr__(self, "ways", int(self.y.max()) + 1)
@@ -102,8 +103,10 @@ class Episodes:
         support, query = self.support.y.shape[0], self.query.y.shape[0]
         if support != query:
             raise InputError(
-                f"support and query must hold the same tasks: support has {support}, query {query}.",
-                f"support 与 query 必须包含相同的任务：support 有 {support} 个，query 有 {query} 个。",
+                f"support and query must hold the same tasks: support has {support}, query {query}; "
+                "give both the same leading dimension T.",
+                f"support 与 query 必须包含相同的任务：support 有 {support} 个，query 有 {query} 个；"
+                "请让两者的第一维 T 相同。",
             )
 
     def __len__(self) -> int:

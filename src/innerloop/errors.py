@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+from typing import Any
+
 from innerloop.language import say
 
 
@@ -34,3 +38,28 @@ class MissingExtra(InnerloopError, ImportError):
             f"{feature} needs packages that are not installed: pip install 'innerloop[{extra}]'.",
             f"{feature} 需要尚未安装的软件包：请运行 pip install 'innerloop[{extra}]'。",
         )
+
+
+def did_you_mean(given: str, known: Iterable[str]) -> tuple[str, str]:
+    """How a sentence about an unknown name ends, in English and Chinese.
+
+    >>> did_you_mean("mamll", ["maml", "anil"]), did_you_mean("x", ["maml"])
+    (('; did you mean maml?', '；是否想写 maml？'), ('.', '。'))
+    """
+    near = difflib.get_close_matches(str(given), list(known), n=1)
+    return (f"; did you mean {near[0]}?", f"；是否想写 {near[0]}？") if near else (".", "。")
+
+
+def not_one_of(what: str, names: Iterable[str], got: Any, *further: str) -> InputError:
+    """`what` must be one of these names, or of `further` forms that a name may take.
+
+    >>> print(not_one_of("--algorithm", ["maml", "anil"], "mamll"))
+    --algorithm must be one of maml, anil, got 'mamll'; did you mean maml?
+    """
+    names = list(names)
+    en, zh = did_you_mean(got, names)
+    listed = ", ".join([*names, *further])
+    return InputError(
+        f"{what} must be one of {listed}, got {got!r}{en}",
+        f"{what} 必须是 {listed} 之一，收到 {got!r}{zh}",
+    )

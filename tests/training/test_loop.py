@@ -206,7 +206,10 @@ def test_a_learner_that_learns_nothing_across_tasks_is_left_alone():
         ({"lr": float("nan")}, "lr must be at least 0, got nan"),
         ({"lr": float("inf")}, "lr must be a finite number, got inf"),
         ({"ema": 1.0}, "ema is the share of the old average and must be below 1, got 1.0"),
-        ({"schedule": "stairs"}, "there is no schedule 'stairs'; choose one of: constant, linear"),
+        (
+            {"schedule": "stairs"},
+            "schedule must be one of constant, linear, cosine, plateau, got 'stairs'",
+        ),
         ({"patience_for": 3, "validate_every": 0}, "patience looks at validations"),
     ],
 )

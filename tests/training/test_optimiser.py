@@ -71,5 +71,7 @@ def test_clipping_keeps_the_direction_and_leaves_short_gradients_alone():
 
 
 def test_an_unknown_name_lists_the_known_ones():
-    with pytest.raises(il.InputError, match="no optimiser 'lion'; choose one of: adam, adamw, sgd"):
+    with pytest.raises(
+        il.InputError, match="optimiser must be one of adam, adamw, sgd, got 'lion'"
+    ):
         by_name("lion", OPTIMISERS, "optimiser")

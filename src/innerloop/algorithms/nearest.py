@@ -41,8 +41,8 @@ class NearestNeighbour(Fixed):
     def __post_init__(self) -> None:
         if self.neighbours < 1:
             raise InputError(
-                f"neighbours must be at least 1, got {self.neighbours}.",
-                f"neighbours 至少为 1，收到 {self.neighbours}。",
+                f"neighbours must be at least 1, got {self.neighbours}; 1 is usual.",
+                f"neighbours 至少为 1，收到 {self.neighbours}；通常用 1。",
             )
 
     def adapt(self, meta: Meta, support: Examples, *, generator: Generator | None = None) -> Params:

@@ -15,7 +15,7 @@ from innerloop.cli.history import history
 from innerloop.cli.tasks import algorithms
 from innerloop.cli.tasks import app as tasks
 from innerloop.cli.train import train
-from innerloop.errors import InputError
+from innerloop.errors import InputError, not_one_of
 from innerloop.language import LANGUAGES, use_language
 
 app = typer.Typer(
@@ -67,10 +67,7 @@ def without_language(arguments: list[str]) -> list[str]:
         width = 1 if value else 2
         value = value or (rest[at + 1] if at + 1 < len(rest) else "")
         if value not in LANGUAGES:
-            raise InputError(
-                f"--lang must be one of {', '.join(LANGUAGES)}, got {value!r}.",
-                f"--lang 必须是 {', '.join(LANGUAGES)} 之一，收到 {value!r}。",
-            )
+            raise not_one_of("--lang", LANGUAGES, value)
         use_language(value)
         return rest[:at] + rest[at + width :]
     return rest

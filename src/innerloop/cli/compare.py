@@ -40,8 +40,8 @@ def compare(
     trained = {str(path): load(path) for path in runs}
     if len(trained) < len(runs):
         raise InputError(
-            "compare needs different runs, and one was named twice.",
-            "compare 需要不同的运行，而有一个重复出现。",
+            "compare needs different runs, and one was named twice; name another run folder in its place.",
+            "compare 需要不同的运行，而有一个重复出现；请换成另一个运行文件夹。",
         )
     tasks = tasks_of(next(iter(trained.values())), on, ways=ways, shots=shots, queries=queries)
     found = compare_pairs(

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterator
 from typing import Any, get_args, get_type_hints
 
 from innerloop import losses
 from innerloop.algorithms import ALGORITHMS
-from innerloop.errors import InputError
+from innerloop.errors import InputError, did_you_mean, not_one_of
 from innerloop.inner import THROUGH, truncated
 from innerloop.inner.through import Through
 from innerloop.losses import Loss
@@ -35,12 +34,7 @@ def read_settings(algorithm: str, arguments: list[str], others: list[str]) -> di
 
 def constructor_of(algorithm: str) -> Callable[..., Any]:
     if algorithm not in ALGORITHMS:
-        near = difflib.get_close_matches(algorithm, ALGORITHMS, n=1)
-        hint = f"; did you mean {near[0]}?" if near else "."
-        raise InputError(
-            f"--algorithm must be one of {', '.join(ALGORITHMS)}, got {algorithm!r}{hint}",
-            f"--algorithm 必须是 {', '.join(ALGORITHMS)} 之一，收到 {algorithm!r}。",
-        )
+        raise not_one_of("--algorithm", ALGORITHMS, algorithm)
     return ALGORITHMS[algorithm]
 
 
@@ -90,8 +84,9 @@ def convert(option: str, text: str | None, hint: Any) -> Any:
     except ValueError:
         word = "a whole number" if number is int else "a number"
         raise InputError(
-            f"{option} must be {word}, got {text!r}.",
-            f"{option} 必须是{'整数' if number is int else '数字'}，收到 {text!r}。",
+            f"{option} must be {word}, got {text!r}; write {option} {'3' if number is int else '0.1'}, say.",
+            f"{option} 必须是{'整数' if number is int else '数字'}，收到 {text!r}；"
+            f"例如 {option} {'3' if number is int else '0.1'}。",
         ) from None
 
 
@@ -103,22 +98,17 @@ def truncations(text: str | None) -> dict[str, Through]:
 
 def by_name(option: str, text: str | None, table: dict[str, Any], *further: str) -> Any:
     if text not in table:
-        names = ", ".join([*table, *further])
-        raise InputError(
-            f"{option} must be one of {names}, got {text!r}.",
-            f"{option} 必须是 {names} 之一，收到 {text!r}。",
-        )
+        raise not_one_of(option, table, text, *further)
     return table[text]
 
 
 def unknown_option(option: str, algorithm: str, others: list[str]) -> InputError:
     has = [as_option(n, d) for n, d in settings_of(ALGORITHMS[algorithm]).items()]
     names = [h.split()[0] for h in has] + others
-    near = difflib.get_close_matches(option, names, n=1)
-    hint = f"; did you mean {near[0]}?" if near else "."
+    en, zh = did_you_mean(option, names)
     return InputError(
-        f"{algorithm} has no option {option}; it has {', '.join(has)}{hint}",
-        f"{algorithm} 没有选项 {option}；可用的有 {', '.join(has)}。",
+        f"{algorithm} has no option {option}; it has {', '.join(has)}{en}",
+        f"{algorithm} 没有选项 {option}；可用的有 {', '.join(has)}{zh}",
     )
 
 

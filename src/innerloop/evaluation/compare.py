@@ -150,9 +150,9 @@ def paired(a: str, b: str, scores: Mapping[str, Scores]) -> Difference:
         if getattr(first, fact) != getattr(second, fact):
             raise InputError(
                 f"only scores on the same episodes can be compared: {a} has {fact}="
-                f"{getattr(first, fact)}, {b} has {fact}={getattr(second, fact)}.",
+                f"{getattr(first, fact)}, {b} has {fact}={getattr(second, fact)}; score both with the same settings.",
                 f"只有在相同任务上的得分才能比较：{a} 的 {fact}={getattr(first, fact)}，"
-                f"{b} 的 {fact}={getattr(second, fact)}。",
+                f"{b} 的 {fact}={getattr(second, fact)}；请用相同的设置评估。",
             )
     count = min(first.episodes, second.episodes)
     return Difference(a, b, first.metric, first.values[:count] - second.values[:count])

@@ -105,6 +105,8 @@ def pair(contender: Contender) -> tuple[Learner, Meta]:
     if hasattr(contender, "learner") and hasattr(contender, "meta"):
         return contender.learner, contender.meta
     raise InputError(
-        f"a contender is a run or a pair (learner, meta), got {type(contender).__name__}.",
-        f"参评者应为 run 或 (learner, meta)，收到的是 {type(contender).__name__}。",
+        f"a contender is a run or a pair (learner, meta), got {type(contender).__name__}; "
+        "pass what train or load returns.",
+        f"参评者应为 run 或 (learner, meta)，收到的是 {type(contender).__name__}；"
+        "请传入 train 或 load 返回的运行。",
     )

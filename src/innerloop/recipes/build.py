@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import sys
 from collections.abc import Mapping
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from innerloop.algorithms import ALGORITHMS
-from innerloop.errors import InputError
+from innerloop.errors import InputError, not_one_of
 from innerloop.models import MODELS
 from innerloop.models.network import Model
 from innerloop.outer import Learner
@@ -90,12 +89,7 @@ def model_for(tasks: Tasks, name: str | None, *, outputs: int | None, **further:
     if ":" in name:
         return imported(name)
     if name not in MODELS:
-        near = difflib.get_close_matches(name, MODELS, n=1)
-        hint = f"; did you mean {near[0]}?" if near else "."
-        raise InputError(
-            f"--model must be one of {', '.join(MODELS)} or package.module:function, got {name!r}{hint}",
-            f"--model 必须是 {', '.join(MODELS)} 之一或 package.module:function，收到 {name!r}。",
-        )
+        raise not_one_of("--model", MODELS, name, "package.module:function")
     if name == "mlp":
         inputs = 1
         for size in tasks.input_shape:

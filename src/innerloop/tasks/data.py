@@ -13,7 +13,7 @@ import platformdirs
 from rich.console import Console
 from rich.progress import wrap_file
 
-from innerloop.errors import InputError
+from innerloop.errors import InputError, not_one_of
 from innerloop.tasks.archives import content_digest, count_images, members
 from innerloop.tasks.cache import progress
 
@@ -74,11 +74,7 @@ def data_root() -> Path:
 
 def data_set(name: str) -> DataSet:
     if name not in SETS:
-        known = ", ".join(SETS)
-        raise InputError(
-            f"the name of a data set must be one of {known}, got '{name}'.",
-            f"数据集名称必须是 {known} 之一，收到“{name}”。",
-        )
+        raise not_one_of("NAME", SETS, name)
     return SETS[name]
 
 

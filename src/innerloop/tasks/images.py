@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from innerloop.core import Episodes, Examples
-from innerloop.episodes import Draws, Stream
+from innerloop.episodes import Span
 from innerloop.errors import InputError
 from innerloop.tasks.base import SPLITS, Tasks
+from innerloop.tasks.classes import ClassStream
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +25,8 @@ class ImageBank:
     counts: how many images each class has, in order; classes may be uneven.
     names, groups: per class its name ("Korean/07") and its script or alphabet ("Korean").
     notes: further facts per group, for people ({"Korean": {"faces": 4}}).
+    order: where `images` hold more than these classes, or in another order: the row of each image
+        (M,). So banks of several splits share one tensor, which may be a file mapped to memory.
 
     >>> bank = ImageBank(torch.zeros(5, 1, 8, 8, dtype=torch.uint8), (2, 3), ("a", "b"), ("x", "x"))
     >>> len(bank), bank.select([1]).names, len(bank.with_rotations())
@@ -36,22 +38,23 @@ class ImageBank:
     names: tuple[str, ...]
     groups: tuple[str, ...]
     notes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    order: np.ndarray | None = None
 
     def __post_init__(self) -> None:
-        if not sum(self.counts) == len(self.images) or not (
+        if not sum(self.counts) == self.image_count or not (
             len(self.counts) == len(self.names) == len(self.groups)
         ):
             raise InputError(
-                f"a bank needs a count, a name and a group per class: got {len(self.images)} images "
+                f"a bank needs a count, a name and a group per class: got {self.image_count} images "
                 f"for counts that sum to {sum(self.counts)}, {len(self.counts)} counts, "
-                f"{len(self.names)} names, {len(self.groups)} groups.",
-                f"每个类别需要数量、名称和分组：有 {len(self.images)} 张图像，数量之和为 "
+                f"{len(self.names)} names, {len(self.groups)} groups; give each class one of all three.",
+                f"每个类别需要数量、名称和分组：有 {self.image_count} 张图像，数量之和为 "
                 f"{sum(self.counts)}，数量 {len(self.counts)} 个，名称 {len(self.names)} 个，"
-                f"分组 {len(self.groups)} 个。",
+                f"分组 {len(self.groups)} 个；请为每个类别各给一项。",
             )
 
     def __repr__(self) -> str:
-        return f"ImageBank({len(self)} classes, {len(self.images)} images {self.shape})"
+        return f"ImageBank({len(self)} classes, {self.image_count} images {self.shape})"
 
     def __len__(self) -> int:
         return len(self.counts)
@@ -65,6 +68,10 @@ class ImageBank:
         return np.cumsum(self.sizes) - self.sizes  # (classes,): the row of each class's first image
 
     @property
+    def image_count(self) -> int:
+        return len(self.images) if self.order is None else len(self.order)
+
+    @property
     def shape(self) -> tuple[int, ...]:
         """(channels, height, width)"""
         return tuple(self.images.shape[1:])
@@ -72,19 +79,31 @@ class ImageBank:
     def of(self, number: int) -> Tensor:
         """The images (n, C, H, W) of one class."""
         start = int(self.starts[number])
-        return self.images[start : start + self.counts[number]]
+        part = slice(start, start + self.counts[number])
+        return self.images[part if self.order is None else torch.from_numpy(self.order[part])]
+
+    def take(self, numbers: np.ndarray) -> Tensor:
+        """(n, C, H, W) float32 in [0, 1] of the images of these numbers (n,)."""
+        rows = numbers if self.order is None else self.order[numbers]
+        return self.images.index_select(0, torch.from_numpy(rows)) / 255
 
     def select(self, classes: Sequence[int]) -> ImageBank:
         """The bank of these classes, in this order."""
         names, groups = ([field[c] for c in classes] for field in (self.names, self.groups))
-        images = torch.cat([self.of(c) for c in classes]) if len(classes) else self.images[:0]
         counts = tuple(self.counts[c] for c in classes)
         notes = {group: note for group, note in self.notes.items() if group in groups}
-        return ImageBank(images, counts, tuple(names), tuple(groups), notes)
+        facts = counts, tuple(names), tuple(groups), notes
+        if self.order is None:
+            images = torch.cat([self.of(c) for c in classes]) if len(classes) else self.images[:0]
+            return ImageBank(images, *facts)
+        parts = [self.order[self.starts[c] : self.starts[c] + self.counts[c]] for c in classes]
+        order = np.concatenate(parts) if parts else self.order[:0]
+        return ImageBank(self.images, *facts, order)
 
     def with_rotations(self) -> ImageBank:
         """Four times the classes: upright ones first, then all turned by 90, 180, 270 degrees."""
-        turned = [self.images.rot90(quarter, (-2, -1)) for quarter in range(4)]
+        upright = self.images if self.order is None else self.images[torch.from_numpy(self.order)]
+        turned = [upright.rot90(quarter, (-2, -1)) for quarter in range(4)]
         names = [f"{name} {90 * q}°" if q else name for q in range(4) for name in self.names]
         return ImageBank(
             torch.cat(turned), self.counts * 4, tuple(names), self.groups * 4, self.notes
@@ -99,82 +118,23 @@ class ImageBank:
         for group, count in zip(self.groups, self.counts, strict=True):
             groups[group]["classes"] += 1
             groups[group]["images"] += count
-        return {"classes": len(self), "images": len(self.images), "groups": groups}
+        return {"classes": len(self), "images": self.image_count, "groups": groups}
 
 
 @dataclass(frozen=True, kw_only=True)
-class ImageStream(Stream):
-    """Episodes of `ways` classes with `shots` and `queries` images each, from a bank.
-
-    x: (T, ways * shots, C, H, W) float32 in [0, 1], ink 1, class after class; y: (T, ways * shots).
-    Which class stands at which position is random. `classes` (T, ways) are numbers in the bank.
-    """
+class ImageStream(ClassStream):
+    """Episodes of images from a bank: x (T, ways * shots, C, H, W) float32 in [0, 1]."""
 
     bank: ImageBank = field(repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        ways = self.ways or 0
-        for rule, value in (("ways", ways), ("shots", self.shots), ("queries", self.queries)):
-            if value < 1:
-                raise InputError(
-                    f"{rule} must be at least 1, got {value}; a task needs classes and images.",
-                    f"{rule} 至少为 1，收到 {value}；任务需要类别和图像。",
-                )
-        if ways > len(self.bank):
-            raise InputError(
-                f"ways must not exceed the classes of a split: {self.name} has {len(self.bank)} "
-                f"classes, got {ways} ways; lower --ways.",
-                f"每个任务的类别数不能超过数据划分的类别总数：{self.name} 有 {len(self.bank)} 类，"
-                f"收到 {ways}；请减小 --ways。",
-            )
-        smallest = int(self.bank.sizes.argmin())
-        name, size = self.bank.names[smallest], self.bank.counts[smallest]
-        if self.shots + self.queries > size:
-            remedy = "--queries" if self.shots < size else "--shots"
-            raise InputError(
-                f"shots + queries must fit the smallest class: '{name}' has {size} images, "
-                f"got {self.shots} + {self.queries}; lower {remedy}.",
-                f"shots + queries 不能超过最小类别的图像数：“{name}”有 {size} 张图像，"
-                f"收到 {self.shots} + {self.queries}；请减小 {remedy}。",
-            )
-
-    @property
-    def class_count(self) -> int:
-        return len(self.bank)
-
-    def draw(self, draws: Draws) -> Episodes:
-        assert self.ways is not None
-        bank, tasks, ways = self.bank, len(draws), self.ways
-        classes = draws.choose(ways, len(bank))  # (T, N)
-        picks = draws.choose(self.shots + self.queries, bank.sizes[classes])  # (T, N, K + Q/N)
-        rows = torch.from_numpy(bank.starts[classes][..., None] + picks)
-        sides = []
-        for side in (rows[..., : self.shots], rows[..., self.shots :]):
-            x = bank.images.index_select(0, side.flatten()) / 255  # float32
-            y = torch.arange(ways).repeat_interleave(side.shape[-1]).repeat(tasks, 1)
-            sides.append(Examples(x.view(*y.shape, *bank.shape), y, ways=ways))
-        return Episodes(
-            support=sides[0],
-            query=sides[1],
-            task=torch.from_numpy(draws.episodes),
-            classes=torch.from_numpy(classes),
-        )
-
-    def describe(self, episodes: Episodes, t: int) -> str:
-        """ "glyphs/test task 7: Armenian/ա, Georgian/ბ, ..." """
-        name = super().describe(episodes, t)
-        if episodes.classes is None:
-            return name
-        return f"{name}: " + ", ".join(self.bank.names[int(c)] for c in episodes.classes[t])
 
 
 def image_tasks(
     name: str,
     banks: Mapping[str, ImageBank],
     *,
-    ways: int,
-    shots: int,
-    queries: int,
+    ways: Span,
+    shots: Span,
+    queries: Span,
     **settings: Any,
 ) -> Tasks:
     """The family whose splits draw from these banks; `settings` are the family's own."""

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from innerloop.errors import InputError
+from innerloop.errors import InputError, not_one_of
 from innerloop.tasks.archives import content_digest, members, quick_key
 from innerloop.tasks.base import SPLITS, Tasks
 from innerloop.tasks.cache import cached_bank, progress
@@ -46,10 +46,7 @@ def omniglot(
     lists = json.loads((files("innerloop.tasks") / "splits" / "omniglot.json").read_text("utf-8"))
     known = [name for name, value in lists.items() if isinstance(value, dict)]
     if split not in known:
-        raise InputError(
-            f"Omniglot's split must be one of {', '.join(known)}, got '{split}'.",
-            f"Omniglot 的划分必须是 {', '.join(known)} 之一，收到“{split}”。",
-        )
+        raise not_one_of("Omniglot: split", known, split)
     everything = omniglot_bank(size)
     number = {name: i for i, name in enumerate(everything.names)}
     banks = {}

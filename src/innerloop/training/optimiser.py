@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from innerloop.core import Params
-from innerloop.errors import InputError
+from innerloop.errors import not_one_of
 
 Memory = dict[str, Tensor]
 
@@ -148,9 +148,5 @@ def by_name(value: Any, table: dict[str, Callable[..., Any]], what: str, **setti
     if not isinstance(value, str):
         return value
     if value not in table:
-        names = ", ".join(table)
-        raise InputError(
-            f"there is no {what} {value!r}; choose one of: {names}.",
-            f"没有名为 {value!r} 的 {what}；可选：{names}。",
-        )
+        raise not_one_of(what, table, value)
     return table[value](**settings)
