@@ -52,3 +52,21 @@ def test_a_loss_must_answer_per_example():
     y = torch.zeros(2, 1)
     with pytest.raises(InputError, match=r"got shape \(\) for 2 examples; use reduction='none'"):
         losses.mean_loss(F.mse_loss, y, Examples(y, y))
+
+
+def test_labels_of_which_a_row_may_have_several_are_told_one_by_one():
+    outputs, y = (
+        torch.tensor([[2.0, -1.0], [0.5, 3.0]]),
+        torch.tensor([[True, False], [False, True]]),
+    )
+    assert losses.default_for(y) is losses.binary_cross_entropy
+    expected = -torch.where(y, outputs.sigmoid(), 1 - outputs.sigmoid()).log().mean(1)
+    torch.testing.assert_close(losses.binary_cross_entropy(outputs, y), expected)
+    assert losses.mean_loss(None, outputs, Examples(outputs, y)) == pytest.approx(
+        float(expected.mean())
+    )
+    assert Examples(outputs, y).ways is None
+    with pytest.raises(
+        InputError, match=r"got \(2, 2\) and \(2, 1\); give the model one output per"
+    ):
+        losses.binary_cross_entropy(outputs, y[:, :1])

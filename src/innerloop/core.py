@@ -24,7 +24,8 @@ class Examples:
     """Labelled rows: of one task (S, ...) or, inside `Episodes`, of T tasks (T, S, ...).
 
     x: a tensor or a tree of tensors with one row per example.
-    y: class positions 0..N-1 (int64) or targets (floating, (S, out)).
+    y: class positions 0..N-1 (int64), numbers (floating, (S, out)), or labels of which a row may
+        have several (bool, (S, out)).
     mask: True where a row is real, False where it pads; None when every row is real.
     ways: how many classes the task has; counted from y when it is not given.
 
@@ -57,7 +58,11 @@ class Examples:
 
     @property
     def is_classification(self) -> bool:
-        return not self.y.dtype.is_floating_point
+        return not self.y.dtype.is_floating_point and not self.is_multilabel
+
+    @property
+    def is_multilabel(self) -> bool:
+        return self.y.dtype == torch.bool
 
 
 @pytree()

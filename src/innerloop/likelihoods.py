@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from innerloop.core import Examples
-from innerloop.losses import cross_entropy, mse
+from innerloop.losses import binary_cross_entropy, cross_entropy, mse
 
 Metric = Literal["accuracy", "mse"]
 
@@ -25,13 +25,13 @@ class Likelihood(Protocol):
     def metric(self) -> Metric: ...
 
     def answer(self, outputs: Tensor) -> Tensor:
-        """The best single answer: a class position (rows,), or a mean shaped like the target."""
+        """The best single answer: a class position (rows,), labels, or a mean like the target."""
 
     def is_answer(self, outputs: Tensor) -> Tensor:
         """(rows,) False where the outputs are not finite and so say nothing."""
 
     def score(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """(rows,) 1 for a hit and 0 for a miss, or the squared error."""
+        """(rows,) 1 for a hit and 0 for a miss, the share of labels hit, or the squared error."""
 
     def negative_log(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """(rows,) minus the log-probability (or log-density) of the targets."""
@@ -66,6 +66,38 @@ class Categorical:
 
 
 @dataclass(frozen=True)
+class Bernoulli:
+    """Labels of which a row may have several, each by the sigmoid of its own output (rows, out).
+
+    >>> Bernoulli().probabilities(torch.tensor([[0.0, math.log(3)]]))
+    tensor([[0.5000, 0.7500]])
+    >>> Bernoulli().score(torch.tensor([[-1.0, 2.0]]), torch.tensor([[True, True]]))
+    tensor([0.5000])
+    """
+
+    metric: ClassVar[Literal["accuracy"]] = "accuracy"
+
+    def probabilities(self, outputs: Tensor) -> Tensor:
+        """(rows, out) of each label; a row's need not sum to 1."""
+        return outputs.sigmoid()
+
+    def answer(self, outputs: Tensor) -> Tensor:
+        """(rows, out) bool."""
+        return outputs > 0
+
+    def is_answer(self, outputs: Tensor) -> Tensor:
+        return outputs.isfinite().flatten(1).all(1)
+
+    def score(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        hits = (self.answer(outputs) == targets).to(outputs.dtype)
+        return hits.flatten(1).mean(1)
+
+    def negative_log(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        labels = math.prod(outputs.shape[1:])
+        return labels * binary_cross_entropy(outputs, targets)
+
+
+@dataclass(frozen=True)
 class Gaussian:
     """Numbers around the outputs, with a known standard deviation `scale` in the target's unit.
 
@@ -96,9 +128,11 @@ class Gaussian:
 
 
 def likelihood_of(examples: Examples, *, scale: float = 1.0) -> Likelihood:
-    """Integer targets are classes, floating ones are numbers with the standard deviation `scale`.
+    """Integers are classes, bools labels, floats numbers with the standard deviation `scale`.
 
     >>> likelihood_of(Examples(torch.zeros(1, 2), torch.tensor([0])))
     Categorical()
     """
+    if examples.is_multilabel:
+        return Bernoulli()
     return Categorical() if examples.is_classification else Gaussian(scale)

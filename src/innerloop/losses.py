@@ -39,8 +39,27 @@ def cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:
     return F.cross_entropy(outputs, targets, reduction="none")
 
 
+def binary_cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:
+    """Minus the log-probability of a row's labels, averaged over them; outputs are log-odds.
+
+    >>> binary_cross_entropy(torch.zeros(1, 2), torch.tensor([[True, False]]))
+    tensor([0.6931])
+    """
+    if outputs.shape != targets.shape:
+        raise InputError(
+            f"outputs and labels must have the same shape, got {tuple(outputs.shape)} and "
+            f"{tuple(targets.shape)}; give the model one output per label.",
+            f"输出与标签的形状必须相同，现为 {tuple(outputs.shape)} 与 {tuple(targets.shape)}；"
+            "请让模型为每个标签给出一个输出。",
+        )
+    each = F.binary_cross_entropy_with_logits(outputs, targets.to(outputs.dtype), reduction="none")
+    return each.flatten(1).mean(1)
+
+
 def default_for(y: Tensor) -> Loss:
-    """Targets in floating point are regressed, integer labels are classified."""
+    """Numbers (floating) are regressed, integers classified, bool labels told one by one."""
+    if y.dtype == torch.bool:
+        return binary_cross_entropy
     return mse if y.dtype.is_floating_point else cross_entropy
 
 

@@ -3,6 +3,7 @@ SimpleShot's normalisation: Wang et al. 2019, arXiv:1911.04623)."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -49,6 +50,8 @@ class NearestNeighbour(Fixed):
         y = support.y
         if support.is_classification:
             y = membership(support)
+        elif support.is_multilabel:
+            y = (2.0 * y - 1.0) * math.log(3)  # log-odds of a vote, one more spread over yes and no
         features = self.features(meta, support.x)
         real = torch.ones_like(features[:, 0], dtype=torch.bool)
         return {
@@ -105,6 +108,7 @@ def nearest_neighbour(
 
         classes     log of the share of votes among the nearest, one more vote spread over all
         numbers     the mean of the nearest targets
+        labels      likewise of their log-odds, of which one neighbour gives log 3 for or against
 
     model: features to compare by, frozen; None compares the inputs themselves, flattened.
     Nothing is learnt across tasks: the meta-gradient is zero, and `suggestions.steps` is 0.

@@ -24,7 +24,12 @@ from innerloop.models.named import model_spec
 from innerloop.outer import Learner
 
 OWN = {"own": True}
-SHORT: dict[str, Any] = {**inner.THROUGH, "mse": losses.mse, "cross_entropy": losses.cross_entropy}
+SHORT: dict[str, Any] = {
+    **inner.THROUGH,
+    "mse": losses.mse,
+    "cross_entropy": losses.cross_entropy,
+    "binary_cross_entropy": losses.binary_cross_entropy,
+}
 
 
 def spec_to_json(learner: Learner) -> dict[str, Any]:

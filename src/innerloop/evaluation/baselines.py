@@ -11,7 +11,7 @@ from torch import Generator, Tensor, nn
 from innerloop.algorithms import finetune, nearest_centroid, nearest_neighbour, scratch
 from innerloop.core import Meta
 from innerloop.episodes import Stream
-from innerloop.evaluation.judging import judge_stream
+from innerloop.evaluation.judging import judge_stream, likelihood_for
 from innerloop.language import say
 from innerloop.models import MODELS, model_spec
 from innerloop.models.network import Model
@@ -94,7 +94,8 @@ def tuned(
     """
     slow = learner.is_heavy
     count = max(1, episodes // 2) if slow else episodes
-    sign = 1 if stream.ways is None else -1  # errors should be small, accuracies large
+    few = stream.sample(seed, 0, 1).query
+    sign = -1 if likelihood_for(learner, few).metric == "accuracy" else 1  # errors should be small
     tried: dict[tuple[int, float], tuple[float, float]] = {}
     steps = steps or (SLOW_STEPS if slow else STEPS)
     for rate in rates or (SLOW_RATES if slow else RATES):

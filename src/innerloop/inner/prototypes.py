@@ -59,7 +59,14 @@ def squared_distances(a: Tensor, b: Tensor) -> Tensor:
 def require_classes(name: str, examples: Examples) -> None:
     if not examples.is_classification:
         raise InputError(
-            f"{name} classifies, but the targets are floating point; for regression use maml, "
+            f"{name} tells classes apart, but the targets are {_what(examples)[0]}; use maml, "
             "finetune without classes=, or nearest_neighbour.",
-            f"{name} 只能分类，而目标值是浮点数；回归请使用 maml、不带 classes= 的 finetune 或 nearest_neighbour。",
+            f"{name} 只能在类别间区分，而目标是{_what(examples)[1]}；请使用 maml、不带 classes= 的 "
+            "finetune 或 nearest_neighbour。",
         )
+
+
+def _what(examples: Examples) -> tuple[str, str]:
+    if examples.is_multilabel:
+        return "labels of which a row may have several", "多标签"
+    return "numbers (floating point)", "浮点数"

@@ -49,12 +49,12 @@ def pretrain(run: Run, learner: Learner) -> Run:
             return kept
     assert run.tasks is not None
     asked = run.settings.get("training", {})
-    regression = run.tasks.kind == "regression"
+    classifies = run.tasks.kind == "classification"
     return train(
         learner.replace(moves="all"),
         run.tasks,
         steps=min(run.steps, ALGORITHMS["finetune"].suggestions.steps),  # type: ignore[attr-defined]
-        meta_batch=asked.get("meta_batch") if regression else None,
+        meta_batch=None if classifies else asked.get("meta_batch"),
         seed=asked.get("seed", 0),
         out=folder,
         resume=folder is not None and (folder / "settings.json").is_file(),

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from innerloop.episodes import Stream, most
 from innerloop.tasks.inputs import Inputs
 
+Kind = Literal["classification", "regression", "multilabel"]
 SPLITS = ("train", "validation", "test")
 
 
@@ -17,13 +18,13 @@ class Tasks:
 
     settings: what rebuilds the family by name, as JSON.
     input_shape: the shape of one x: (1,) a number, (1, 28, 28) an image (channels, height, width).
-    targets: how many numbers a regression target has.
+    targets: how many numbers a regression target has, or how many labels a row of "multilabel".
     inputs: how a user's raw input becomes x; None where x is given as it is.
     remarks: what was noticed when the data were read, as sentences.
     """
 
     name: str
-    kind: Literal["classification", "regression"]
+    kind: Kind
     train: Stream
     validation: Stream
     test: Stream
@@ -35,8 +36,8 @@ class Tasks:
 
     @property
     def outputs(self) -> int:
-        """How many outputs a model needs: one per class of a task, or one per target number."""
-        if self.kind == "regression":
+        """How many outputs a model needs: one per class of a task, or one per number or label."""
+        if self.kind != "classification":
             return self.targets
         return max(most(self.split(name).ways) for name in SPLITS)
 

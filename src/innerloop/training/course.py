@@ -94,7 +94,7 @@ def plan_course(
     rate = by_name(schedule or suggested.schedule, SCHEDULES, "schedule")
     endings = []
     if target_metric is not None:
-        sign = 1 if tasks.kind == "classification" else -1
+        sign = -1 if tasks.kind == "regression" else 1
         endings.append(target(sign * target_metric))
     if patience_for is not None:
         endings.append(patience(patience_for))
