@@ -78,6 +78,7 @@ class Keeper(NamedTuple):
             facts,
             self.history,
             tasks=tasks,
+            inputs=tasks.inputs,
             folder=self.folder and self.folder.path,
             last=last,
             settings=self.settings,

@@ -13,6 +13,7 @@ from innerloop.core import Meta
 from innerloop.errors import InnerloopError, InputError
 from innerloop.outer import Learner
 from innerloop.tasks import TASKS, Tasks
+from innerloop.tasks.inputs import inputs_from_json
 from innerloop.training.folder import RunFolder, Settings
 from innerloop.training.optimiser import Layout
 
@@ -22,12 +23,14 @@ def load(
     model: Any = None,
     *,
     tasks: Tasks | None = None,
+    device: str | None = None,
     **settings: Any,
 ) -> Run:
     """The run in a folder that `train` wrote, also one that was killed (its newest checkpoint).
 
     model: the Module or the function that makes it, where it is the user's own and cannot be
-        imported by name. tasks: likewise, to evaluate or go on. settings: of the learner, for
+        imported by name. tasks: likewise, to evaluate or go on.
+    device: where its weights are put ("cuda"). settings: of the learner, for
         example inner_steps=10, or a loss function of the user's own.
 
     Nothing is unpickled: the folder holds JSON and safetensors.
@@ -39,17 +42,19 @@ def load(
     meta, last, facts = read_meta(folder, Layout.of(start.params), written)
     check_fit(learner, start, meta, folder.path)
     meta = Meta({name: meta.params[name] for name in start.params}, meta.state)  # in their order
-    return run_of(
+    run = run_of(
         learner,
         written["tasks"]["kind"],
         meta,
         facts,
         folder.read_history(),
         tasks=tasks if tasks is not None else tasks_of(written),
+        inputs=inputs_from_json(written.get("inputs")),
         folder=folder.path,
         last=last,
         settings=written,
     )
+    return run if device is None else run.to(device)
 
 
 def read_meta(

@@ -12,6 +12,7 @@ from innerloop.errors import InputError
 from innerloop.language import say
 from innerloop.outer import Learner
 from innerloop.tasks import Tasks
+from innerloop.tasks.inputs import inputs_to_json
 from innerloop.training import State
 from innerloop.training.course import Course
 from innerloop.training.folder import History, RunFolder, Settings, name_of, plan_of
@@ -27,6 +28,7 @@ def new_settings(course: Course, tasks: Tasks) -> Settings:
         **spec_to_json(course.learner),
         "tasks": {"name": tasks.name, "kind": tasks.kind, "settings": tasks.settings},
         "training": course.settings,
+        "inputs": inputs_to_json(tasks.inputs),
         "plan": plan_of(course.learner.path),
         "versions": {
             "innerloop": __version__,

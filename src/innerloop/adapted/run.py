@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +11,9 @@ from innerloop.core import Meta
 from innerloop.language import say
 from innerloop.outer import Learner
 from innerloop.tasks import Tasks
+from innerloop.tasks.inputs import Inputs
 from innerloop.training import Verdict
-from innerloop.tree import Tree
+from innerloop.tree import tree_map
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +28,7 @@ class Run:
     history: one dict per logged step: step, loss, lr, validation, dropped, seconds.
     dropped: tasks left out since their loss or gradient was not finite; `dropped_names` are the
         first of them. diagnosis: what to do about it if the run diverged.
+    inputs: how a user's raw input becomes x; None where x is given as it is.
     """
 
     learner: Learner
@@ -36,6 +37,7 @@ class Run:
     verdict: Verdict | None
     steps: int
     tasks: Tasks | None = None
+    inputs: Inputs | None = None
     folder: Path | None = None
     last: Meta | None = None
     result: str = ""
@@ -48,13 +50,35 @@ class Run:
     diagnosis: str | None = None
     settings: dict[str, Any] = field(default_factory=dict)
 
-    def adapt(self, x: Tree, y: Sequence[Any] | Any) -> Adapted:
+    def adapt(self, x: Any, y: Any, *, orders: int | None = None) -> Adapted:
         """Learn one new task from its examples.
 
-        x: (S, ...) rows as numpy arrays or tensors, or a tree of them. y: (S,) labels of any type
-        to classify, (S,) or (S, out) numbers to regress.
+        x: (S, ...) rows as numpy arrays or tensors, or a tree of them; where the run has `inputs`,
+            also raw ones: files, PIL images, a DataFrame, a list of dicts.
+        y: (S,) labels to classify: strings, whole numbers or truth values; (S,) or (S, out) numbers
+            to regress.
+        orders: adapt in so many orders of the classes and average the answers. It makes a
+            difference where each class has an output that is learnt across tasks (MAML and its
+            family).
         """
-        return adapt(self.learner, self.meta, self.kind, x, y)
+        return adapt(
+            self.learner,
+            self.meta,
+            self.kind,
+            x,
+            y,
+            orders=orders,
+            inputs=self.inputs,
+            folder=self.folder,
+        )
+
+    def to(self, device: str) -> Run:
+        """The run with its weights on another device ("cuda", "cpu"); tasks adapt and answer there."""
+
+        def there(meta: Meta) -> Meta:
+            return tree_map(lambda leaf: leaf.to(device), meta)  # type: ignore[no-any-return]
+
+        return replace(self, meta=there(self.meta), last=self.last and there(self.last))
 
     def __str__(self) -> str:
         ending = (

@@ -2,26 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from innerloop.adapted.artefact import save
+from innerloop.adapted.labels import as_flags, as_labels, as_targets, classes_of, positions
+from innerloop.adapted.orders import (
+    adapt_in_orders,
+    answer_in_orders,
+    depends_on_order,
+    places_of,
+)
+from innerloop.adapted.rows import (
+    as_rows,
+    check_form,
+    gives_tensors,
+    like,
+    network_errors,
+    numbers_of,
+)
 from innerloop.core import Examples, Meta, concatenate
 from innerloop.errors import InputError
 from innerloop.losses import class_columns
 from innerloop.outer import Learner
-from innerloop.tree import Tree, tree_leaves, tree_map
+from innerloop.tasks.inputs import Inputs
+from innerloop.tree import Tree, tree_map
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Adapted:
-    """A learner adapted to one task.
+    """A learner adapted to one task: what `Run.adapt` returns and `load_adapted` reads back.
 
-    classes: the labels in the order of the probabilities' columns; None for regression.
+    kind: "classification", "regression", or "multilabel" (a row may have several labels).
+    classes: the labels in the order of the probabilities' columns; None unless one is chosen.
+    fast: what adaptation has learnt, and all of the task that a file must hold.
+    form: x without rows, (0, ...): what an input looks like.
+    support: the examples so far; None in a task that was loaded from a file without them.
+    orders: in how many orders the classes were given to the outputs; places: (orders, N) which.
+    inputs: how raw inputs become x; None where x is given as it is. folder: the run's.
+
     Answers come as tensors where x holds tensors, else as numpy arrays; labels that are no
     numbers always come as a numpy array.
     """
@@ -29,128 +54,177 @@ class Adapted:
     learner: Learner
     meta: Meta
     fast: Tree
-    support: Examples
-    classes: np.ndarray | None
-    flat: bool  # regression targets came as (S,), so answers leave as (Q,)
+    form: Tree
+    kind: str
+    classes: np.ndarray | None = None
+    flat: bool = False  # targets came as (S,), so answers leave as (Q,)
+    support: Examples | None = None
+    orders: int = 1
+    places: Tensor | None = None
+    inputs: Inputs | None = None
+    folder: Path | None = None
 
-    def predict(self, x: Tree) -> Any:
-        """(Q,) the most probable label of each row, or (Q,) or (Q, out) numbers."""
-        outputs = self._outputs(x)
+    def predict(self, x: Any) -> Any:
+        """(Q,) the most probable label of each row, or numbers or truth values shaped like y."""
+        outputs = self.outputs(x)
         if self.classes is None:
+            if self.kind == "multilabel":
+                outputs = outputs > 0
+            elif self.inputs is not None:
+                outputs = self.inputs.answers(outputs)
             return like(x, outputs[:, 0] if self.flat else outputs)
-        best = self.classes[outputs.argmax(1).numpy()]
-        return torch.from_numpy(best) if gives_tensors(x) and is_numeric(best) else best
+        best = self.classes[outputs.argmax(1).cpu().numpy()]
+        return torch.from_numpy(best) if gives_tensors(x) and best.dtype.kind in "biuf" else best
 
-    def predict_proba(self, x: Tree) -> Any:
-        """(Q, N) the probability of each label, in the order of `classes`."""
+    def predict_proba(self, x: Any) -> Any:
+        """(Q, N) the probability of each label, in the order of `classes` or of y's columns."""
+        if self.kind == "multilabel":
+            return like(x, self.outputs(x).sigmoid())
         if self.classes is None:
             raise InputError(
                 "predict_proba is for classification, and this task is a regression; use predict.",
                 "predict_proba 用于分类，而该任务是回归；请使用 predict。",
             )
-        return like(x, self._outputs(x).softmax(1))
+        return like(x, self.outputs(x).softmax(1))
 
-    def update(self, x: Tree, y: Sequence[Any] | Any) -> Adapted:
-        """The task with further examples, also of new classes; this one stays as it was."""
-        more, classes, flat = examples(x, y, kind_of(self), self.meta, known=self.classes)
+    def update(self, x: Any, y: Any) -> Adapted:
+        """The task with further examples, also of new classes; this one stays as it was.
+
+        Learners that can (`learner.can_observe`) take them in; the others adapt again to all
+        examples so far.
+        """
+        more, classes, flat = examples(self, x, y, known=self.classes)
+        check_form(self.form, more.x)
         if self.classes is None and flat != self.flat:
             raise InputError(
                 "targets must have the shape they had before, (S,) or (S, out).",
                 "目标的形状必须与之前一致：(S,) 或 (S, out)。",
             )
-        support = concatenate(self.support, more)
-        fast = self.learner.adapt(self.meta, support)
-        return Adapted(self.learner, self.meta, fast, support, classes, self.flat)
+        support = None if self.support is None else concatenate(self.support, more)
+        if self.learner.can_observe and self.places is None:
+            with network_errors(self.learner, more.x):
+                fast = self.learner.observe(self.meta, self.fast, more)
+            return replace(self, fast=fast, classes=classes, support=support)
+        if support is None:
+            raise InputError(
+                f"{self.learner.spec.algorithm} adapts again to all examples, and this file does not "
+                "hold those so far; save with keep_support=True, or adapt to old and new together.",
+                f"{self.learner.spec.algorithm} 需要用全部样本重新适应，而该文件未保存已有样本；"
+                "请在保存时使用 keep_support=True，或用新旧样本一起适应。",
+            )
+        return learn(replace(self, classes=classes, support=support))
 
-    def _outputs(self, x: Tree) -> Tensor:
-        rows = tensors(x, self.meta)
-        same_shape(self.support.x, rows)
-        outputs = self.learner.predict(self.meta, self.fast, rows)
-        return class_columns(outputs, self.support).detach()
+    def save(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        standalone: bool = False,
+        keep_support: bool = False,
+    ) -> None:
+        """One small file (safetensors and JSON, nothing pickled) for `load_adapted`.
+
+        It names its run and holds the digest of the run's weights. standalone: the file takes the
+        learner along and needs no run. keep_support: the examples too, so that learners which
+        cannot take in further examples can still be updated after loading.
+        """
+        save(self, Path(path), standalone=standalone, keep_support=keep_support)
+
+    def outputs(self, x: Any) -> Tensor:
+        """(Q, N) the classes' logits, or (Q, out) numbers in the unit of training."""
+        made = as_rows(x, self.learner, self.meta, self.inputs)
+        check_form(self.form, made)
+        with network_errors(self.learner, made):
+            return self.answer(made).detach()
+
+    def answer(self, x: Tree) -> Tensor:
+        """`outputs` of rows that are tensors as the learner takes them, unchecked."""
+        if self.places is not None:
+            return answer_in_orders(self.learner, self.meta, self.fast, self.places, x)
+        outputs = self.learner.predict(self.meta, self.fast, x)
+        return outputs if self.classes is None else columns(outputs, self.classes)
 
 
-def adapt(learner: Learner, meta: Meta, kind: str, x: Tree, y: Sequence[Any] | Any) -> Adapted:
+def adapt(
+    learner: Learner,
+    meta: Meta,
+    kind: str,
+    x: Any,
+    y: Any,
+    *,
+    orders: int | None = None,
+    inputs: Inputs | None = None,
+    folder: Path | None = None,
+) -> Adapted:
     """Learn one task; see `Run.adapt`."""
-    support, classes, flat = examples(x, y, kind, meta)
-    fast = learner.adapt(meta, support)
-    return Adapted(learner, meta, fast, support, classes, flat)
+    blank = Adapted(
+        learner=learner,
+        meta=meta,
+        fast=None,
+        form=None,
+        kind=kind,
+        orders=orders_for(learner, kind, orders),
+        inputs=inputs,
+        folder=folder,
+    )
+    support, classes, flat = examples(blank, x, y)
+    form = tree_map(lambda leaf: leaf[:0], support.x)
+    return learn(replace(blank, form=form, classes=classes, flat=flat, support=support))
 
 
 def examples(
-    x: Tree, y: Sequence[Any] | Any, kind: str, meta: Meta, known: np.ndarray | None = None
+    task: Adapted, x: Any, y: Any, known: np.ndarray | None = None
 ) -> tuple[Examples, np.ndarray | None, bool]:
     """(rows as tensors, the classes that their labels stand for, whether targets came flat)."""
-    rows = tensors(x, meta)
-    if kind == "classification":
+    if task.kind == "classification":
         labels = as_labels(y)
         classes = classes_of(labels, known)
-        position = {label: n for n, label in enumerate(classes.tolist())}
-        places = torch.tensor([position[label] for label in labels.tolist()], dtype=torch.int64)
-        return Examples(rows, places, ways=len(classes)), classes, False
-    targets = torch.as_tensor(y if isinstance(y, Tensor) else np.asarray(y))
-    targets = targets.detach().to(kind_of_numbers(meta))
-    flat = targets.dim() == 1
-    return Examples(rows, targets[:, None] if flat else targets), None, flat
+        targets, flat = positions(labels, classes).to(numbers_of(task.meta)[1]), False
+    else:
+        several = task.kind == "multilabel"
+        classes = None
+        targets, flat = as_flags(y, task.meta) if several else as_targets(y, task.meta, task.inputs)
+    made = as_rows(x, task.learner, task.meta, task.inputs)
+    return Examples(made, targets, ways=None if classes is None else len(classes)), classes, flat
 
 
-def as_labels(y: Sequence[Any] | Any) -> np.ndarray:
-    """(S,) labels of any type."""
-    labels = y.detach().cpu().numpy() if isinstance(y, Tensor) else np.asarray(y)
-    if labels.ndim != 1 or not len(labels):
+def learn(task: Adapted) -> Adapted:
+    """The task, learnt from its support set."""
+    learner, meta, support = task.learner, task.meta, task.support
+    assert support is not None
+    if hasattr(learner.method, "how_far") and support.ways == 1:
+        assert task.classes is not None
         raise InputError(
-            f"y must hold one label per row, got shape {labels.shape}; pass a flat list of labels.",
-            f"y 应为每行一个标签，收到形状 {labels.shape}；请传入一维标签列表。",
+            f"{learner.spec.algorithm} learns to tell classes apart, so it needs examples of two at "
+            f"least, got only {task.classes[0]!s}; add another class, or use protonet.",
+            f"{learner.spec.algorithm} 学习区分类别，至少需要两个类别的样本，只收到 {task.classes[0]!s}；"
+            "请增加类别，或使用 protonet。",
         )
-    return labels
+    with network_errors(learner, support.x):
+        fast = learner.adapt(meta, support)
+        places = None
+        outputs = learner.predict(meta, fast, tree_map(lambda leaf: leaf[:1], support.x))
+        if task.orders > 1:
+            places = places_of(support.ways or 1, outputs.shape[1], task.orders)
+            fast = adapt_in_orders(learner, meta, support, places)
+    return replace(task, fast=fast, places=places)
 
 
-def classes_of(labels: np.ndarray, known: np.ndarray | None) -> np.ndarray:
-    """The known classes in their order, then the new ones, sorted."""
-    fresh = np.unique(labels)
-    if known is None:
-        return fresh
-    return np.concatenate([known, fresh[~np.isin(fresh, known)]])
+def orders_for(learner: Learner, kind: str, orders: int | None) -> int:
+    """In how many orders to adapt: one, unless it is asked for and makes a difference."""
+    if orders is not None and (not isinstance(orders, int) or orders < 1):
+        raise InputError(
+            f"orders must be a whole number of at least 1, got {orders!r}; 8 is a good many.",
+            f"orders 必须是不小于 1 的整数，收到 {orders!r}；8 已足够多。",
+        )
+    if kind != "classification" or not depends_on_order(learner):
+        return 1
+    return orders or ORDERS
 
 
-def tensors(x: Tree, meta: Meta) -> Tree:
-    """Arrays as tensors; floating ones in the type of the learner's weights."""
-    kind = kind_of_numbers(meta)
-
-    def one(leaf: Any) -> Tensor:
-        made = leaf.detach() if isinstance(leaf, Tensor) else torch.as_tensor(np.asarray(leaf))
-        return made.to(kind) if made.is_floating_point() else made
-
-    return one(x) if isinstance(x, list) else tree_map(one, x)
+ORDERS = 1
 
 
-def kind_of_numbers(meta: Meta) -> torch.dtype:
-    kinds = [leaf.dtype for leaf in meta.params.values() if leaf.is_floating_point()]
-    return kinds[0] if kinds else torch.float32
-
-
-def kind_of(adapted: Adapted) -> str:
-    return "regression" if adapted.classes is None else "classification"
-
-
-def same_shape(support: Tree, rows: Tree) -> None:
-    """A forgotten row dimension would otherwise be answered with nonsense."""
-    for known, new in zip(tree_leaves(support), tree_leaves(rows), strict=False):
-        if known.dim() != new.dim():
-            raise InputError(
-                f"x must have one row per input, shaped like the support rows {tuple(known.shape)}; "
-                f"got {tuple(new.shape)}; for one input pass x[None].",
-                f"x 应为每个输入一行，形状与支持样本 {tuple(known.shape)} 相仿；收到 {tuple(new.shape)}；"
-                "单个输入请传 x[None]。",
-            )
-
-
-def gives_tensors(x: Tree) -> bool:
-    return not isinstance(x, list) and any(isinstance(leaf, Tensor) for leaf in tree_leaves(x))
-
-
-def is_numeric(labels: np.ndarray) -> bool:
-    return labels.dtype.kind in "biuf"
-
-
-def like(x: Tree, outputs: Tensor) -> Any:
-    return outputs if gives_tensors(x) else outputs.numpy()
+def columns(outputs: Tensor, classes: np.ndarray) -> Tensor:
+    """The outputs that stand for the task's classes."""
+    names = torch.zeros(1, dtype=torch.int64, device=outputs.device)
+    return class_columns(outputs, Examples(names[:, None], names, ways=len(classes)))
