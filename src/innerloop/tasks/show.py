@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from innerloop.episodes import most
 from innerloop.tasks.base import SPLITS, Tasks
-from innerloop.tasks.images import ImageStream
+from innerloop.tasks.classes import ClassStream
 
 
 def show(tasks: Tasks) -> dict[str, Any]:
@@ -28,13 +29,13 @@ def show(tasks: Tasks) -> dict[str, Any]:
 def show_split(tasks: Tasks, name: str) -> dict[str, Any]:
     """support, query: the shapes of one task's x. classes: None where every task is new."""
     stream = tasks.split(name)
-    ways = stream.ways or 1
+    ways = most(stream.ways) or 1
     facts = {
         "shots": stream.shots,
         "queries": stream.queries,
         "ways": stream.ways,
-        "support": [ways * stream.shots, *tasks.input_shape],
-        "query": [ways * stream.queries, *tasks.input_shape],
+        "support": [ways * most(stream.shots), *tasks.input_shape],
+        "query": [ways * most(stream.queries), *tasks.input_shape],
         "classes": None,
     }
-    return facts | (stream.bank.summary() if isinstance(stream, ImageStream) else {})
+    return facts | (stream.bank.summary() if isinstance(stream, ClassStream) else {})
