@@ -3,23 +3,58 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
 from innerloop import __version__
+from innerloop.cli import usage
+from innerloop.cli.adapt import adapt
 from innerloop.cli.compare import compare
+from innerloop.cli.console import emit, tell
 from innerloop.cli.data import app as data
 from innerloop.cli.demo import demo
 from innerloop.cli.evaluate import evaluate
 from innerloop.cli.history import history
+from innerloop.cli.predict import predict
 from innerloop.cli.tasks import algorithms
 from innerloop.cli.tasks import app as tasks
 from innerloop.cli.train import train
-from innerloop.errors import InputError, not_one_of
+from innerloop.errors import InnerloopError, not_one_of
 from innerloop.language import LANGUAGES, use_language
+
+
+class Commands(TyperGroup):
+    """All commands. Whatever cannot be read is told in our own words, as every other error is."""
+
+    def main(self, args: Any = None, prog_name: str | None = None, **how: Any) -> Any:  # type: ignore[override]
+        arguments = list(sys.argv[1:] if args is None else args)
+        how["standalone_mode"] = False
+        try:
+            code = super().main(without_language(arguments), prog_name, **how)
+        except (usage.UsageError, InnerloopError) as error:
+            code = refuse(error, arguments)
+        except typer.Abort:
+            code = 130
+        raise SystemExit(code or 0)
+
+
+def refuse(error: Any, arguments: list[str]) -> int:
+    """Say what is wrong; the exit code."""
+    if type(error).__name__ == usage.NO_COMMAND:
+        tell(error.format_message())  # empty where it was shown already
+        return 2
+    sentence = error if isinstance(error, InnerloopError) else usage.explained(error, arguments)
+    tell(str(sentence))
+    if "--json" in arguments:
+        emit({"error": str(sentence)})
+    return sentence.exit_code
+
 
 app = typer.Typer(
     name="innerloop",
+    cls=Commands,
     help="Meta-learning: models that adapt to a new task from a handful of examples.",
     no_args_is_help=True,
     add_completion=False,
@@ -38,6 +73,8 @@ app.command("train", context_settings=EXTRAS)(train)
 app.command("evaluate", context_settings=EXTRAS)(evaluate)
 app.command("compare")(compare)
 app.command("history")(history)
+app.command("adapt", context_settings=EXTRAS)(adapt)
+app.command("predict")(predict)
 
 
 @app.callback(invoke_without_command=True)
@@ -49,11 +86,6 @@ def version(show: bool = typer.Option(False, "--version", help="Show the version
 
 def main() -> None:
     """The console script `innerloop`."""
-    try:
-        sys.argv[1:] = without_language(sys.argv[1:])
-    except InputError as error:
-        print(error, file=sys.stderr)
-        raise SystemExit(2) from None
     app()
 
 
