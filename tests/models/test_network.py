@@ -159,6 +159,103 @@ def test_buffers_that_are_no_running_averages_are_kept():
     assert network.apply(params, {"shift": torch.tensor(5.0)}, torch.zeros(1, 1)) == 5
 
 
+def test_a_norm_that_two_places_share_is_one_norm():
+    class Shared(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.norm = nn.BatchNorm1d(2)
+            self.again = nn.Sequential(nn.Linear(2, 2), self.norm)
+
+        def forward(self, x):
+            return self.again(self.norm(x))
+
+    net, x = Shared(), torch.randn(8, 2)
+    network = Network(net)
+    assert network.norms == ["norm"]
+    torch.testing.assert_close(network.apply(*network.init(), x), net(x))
+
+
+def test_instance_norm_uses_the_instance_s_own_statistics():
+    norm = nn.InstanceNorm1d(3, track_running_stats=True, affine=True)
+    network, x = Network(norm), torch.randn(4, 3, 5)
+    params, buffers = network.init()
+    assert buffers == {}
+    torch.testing.assert_close(network.apply(params, buffers, x), norm.train()(x))
+
+
+def test_frozen_parameters_are_buffers_and_no_seed_draws_them_anew():
+    net = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 2))
+    net[0].requires_grad_(False)
+    network = Network(net)
+    for generator in (None, seeded()):
+        params, buffers = network.init(generator)
+        assert list(params) == ["1.weight", "1.bias"]
+        assert (buffers["0.weight"] == net[0].weight).all()
+    assert network.head == ["1.weight", "1.bias"]
+    net[1].requires_grad_(False)
+    assert Network(net).head == []
+
+
+def test_what_forward_changes_in_place_is_a_copy():
+    class Changes(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.register_buffer("calls", torch.zeros((), dtype=torch.int64))
+
+        def forward(self, x):
+            self.calls += 1
+            x += self.calls
+            return x
+
+    network, x = Network(Changes()), torch.zeros(1, 1)
+    params, buffers = network.init()
+    assert [float(network.apply(params, buffers, x)) for _ in range(2)] == [1, 1]
+    assert (float(x), int(buffers["calls"])) == (0, 0)
+
+
+def test_layers_without_sizes_are_asked_to_see_a_batch():
+    net = nn.Sequential(nn.LazyLinear(3), nn.LazyBatchNorm1d())
+    with pytest.raises(InputError, match=r"do not know their sizes yet; run one batch.*model\(x\)"):
+        Network(net)
+    net(torch.randn(4, 2))
+    assert Network(net).norms == ["1"]
+
+
+@pytest.mark.filterwarnings("ignore:.*weight_norm:FutureWarning")
+def test_a_module_that_cannot_be_copied_is_refused_with_a_remedy():
+    with pytest.raises(InputError, match=r"Linear cannot be copied .* use torch\.nn\.utils\.param"):
+        Network(nn.utils.weight_norm(nn.Linear(2, 2)))
+
+
+class Several(nn.Module):
+    def forward(self, x):
+        return {"logits": x}
+
+
+@pytest.mark.parametrize(("make", "got"), [(lambda: nn.LSTM(2, 3), "tuple"), (Several, "dict")])
+def test_a_model_that_returns_more_than_outputs_is_told_what_to_return(make, got):
+    network = Network(make())
+    with pytest.raises(InputError, match=rf"returned a {got}; let its forward return the outputs"):
+        network.apply(*network.init(), torch.randn(4, 2))
+
+
+def test_attention_s_dropout_is_drawn_in_the_inner_loop_and_not_afterwards():
+    class Attends(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.attention = nn.MultiheadAttention(4, 2, dropout=0.5, batch_first=True)
+
+        def forward(self, x):
+            return self.attention(x, x, x, need_weights=False)[0].mean(1)
+
+    network, x = Network(Attends()), torch.randn(6, 3, 4)
+    params, buffers = network.init()
+    runs = [
+        [network.apply(params, buffers, x, training=t) for _ in range(2)] for t in (True, False)
+    ]
+    assert [bool((a != b).any()) for a, b in runs] == [True, False]
+
+
 def test_attention_is_differentiated_twice():
     layer = nn.TransformerEncoderLayer(4, 2, 8, dropout=0.0, batch_first=True).double()
     network = Network(layer)

@@ -135,7 +135,7 @@ class Descent:
         params = meta.params
         fast = {name: params[name] for name in self.which(self.network)}
         still = {n: p for n, p in self._weights(params).items() if n not in fast}
-        training = self.network.is_random and torch.is_grad_enabled()
+        training = torch.is_grad_enabled()
 
         def support_loss(fast: Params) -> Tensor:
             outputs = self.network.apply(

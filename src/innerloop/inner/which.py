@@ -10,7 +10,7 @@ Which = Callable[[Network], list[str]]
 
 
 def everything(network: Network) -> list[str]:
-    return [name for name, _ in network.module.named_parameters()]
+    return list(network.names)
 
 
 def head(network: Network) -> list[str]:

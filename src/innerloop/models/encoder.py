@@ -9,7 +9,8 @@ from torch import Generator, Tensor
 
 from innerloop.core import Params
 from innerloop.errors import InputError
-from innerloop.models.network import Model, Network, Tape
+from innerloop.models.network import Model, Network
+from innerloop.models.task_norm import Tape
 from innerloop.tree import Tree
 
 RUNNING = "running."  # prefix of a norm layer's statistics among the buffers
@@ -89,8 +90,7 @@ class Encoder(Network):
         declared = getattr(self.module, "features", None)
         if isinstance(declared, int):
             return declared
-        owner = self.head[0].rpartition(".")[0] if self.head else ""
-        last = self.module.get_submodule(owner)
+        last = self.module.get_submodule(self.output_layer)
         width = getattr(last, "out_features", getattr(last, "num_features", None))
         if isinstance(width, int) and not self.is_convolutional:
             return width

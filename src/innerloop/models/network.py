@@ -4,81 +4,26 @@ from __future__ import annotations
 
 import copy
 import threading
-from collections.abc import Callable
-from contextvars import ContextVar
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Generator, Tensor, nn
 from torch.func import functional_call
 from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.nn.modules.batchnorm import _BatchNorm
-from torch.nn.modules.dropout import _DropoutNd
+from torch.nn.modules.batchnorm import _NormBase
+from torch.nn.modules.instancenorm import _InstanceNorm
+from torch.nn.parameter import is_lazy
 
 from innerloop.core import Params
 from innerloop.errors import InputError
 from innerloop.models.named import ModelSpec, model_spec
+from innerloop.models.recurrence import with_unrolled_recurrence
+from innerloop.models.task_norm import Tape, tape_in_use, with_task_norms
 from innerloop.tree import Tree, tree_map
 
 Build = Callable[[], nn.Module]
 Model = nn.Module | Build
-
-
-@dataclass
-class Tape:
-    """What the norm layers are told and tell during one forward pass."""
-
-    given: Params | None  # statistics to normalise with; None: the batch's own
-    seen: Params | None  # where to leave the batch's own statistics; None: nowhere
-    constant: bool = False  # what is left there is not differentiated
-    calls: dict[str, int] = field(default_factory=dict)
-
-    def key(self, layer: str) -> str:
-        """A layer that is called twice has statistics for each call."""
-        call = self.calls[layer] = self.calls.get(layer, 0) + 1
-        return layer if call == 1 else f"{layer}#{call}"
-
-
-_tape: ContextVar[Tape] = ContextVar("tape")
-
-
-class TaskNorm(nn.Module):
-    """A batch norm whose statistics come in and go out by the tape instead of by side effect."""
-
-    def __init__(self, layer: _BatchNorm, name: str):
-        super().__init__()
-        self.weight, self.bias, self.eps, self.name = layer.weight, layer.bias, layer.eps, name
-
-    def forward(self, x: Tensor) -> Tensor:
-        tape = _tape.get()
-        key = tape.key(self.name)
-        reduced = [d for d in range(x.dim()) if d != 1]
-        if tape.given is None and (tape.seen is None or tape.constant):
-            y, mean, scale = torch.native_batch_norm(
-                x, self.weight, self.bias, None, None, True, 0.0, self.eps
-            )
-            if tape.seen is not None:  # scale is 1 / sqrt(variance + eps)
-                tape.seen[key] = torch.stack([mean, scale**-2 - self.eps]).detach()
-            return y
-        if tape.given is not None:
-            given = tape.given.get(key)
-            statistics = tape.given[self.name] if given is None else given
-        else:
-            statistics = _mean_and_variance(x, reduced)
-            if tape.seen is not None:
-                tape.seen[key] = statistics
-        mean, var = statistics.unbind(0)
-        shape = [-1 if d == 1 else 1 for d in range(x.dim())]
-        scale = torch.rsqrt(var + self.eps)
-        scale = scale if self.weight is None else scale * self.weight
-        shift = -mean * scale if self.bias is None else self.bias - mean * scale
-        return x * scale.view(shape) + shift.view(shape)
-
-
-def _mean_and_variance(x: Tensor, reduced: list[int]) -> Tensor:
-    """(2, channels)"""
-    var, mean = torch.var_mean(x, reduced, correction=0)
-    return torch.stack([mean, var])
 
 
 class Network:
@@ -86,7 +31,12 @@ class Network:
 
     Batch norm has no running averages here: a pass normalises with its own batch, or with the
     statistics it is given, and reports those it saw. Who keeps them, and where, is the method's
-    business (in `fast` for a gradient-based learner, in `meta.state` for an encoder).
+    business (in `fast` for a gradient-based learner, in `meta.state` for an encoder). Instance
+    norm always uses the instance's own. LSTM, GRU and RNN run step by step, so that they can be
+    batched over tasks. What `forward` changes in place, an input or a buffer, is a copy.
+
+    A parameter with `requires_grad=False` stays as it came, in the inner and in the outer loop: it
+    is among the buffers. One that several layers share is one parameter.
     """
 
     def __init__(self, model: Model):
@@ -109,9 +59,9 @@ class Network:
                 f"模型必须是 torch.nn.Module 或返回它的函数，收到的是 {type(model).__name__}。",
             )
         self.module = model
-        self.names = frozenset(name for name, _ in model.named_parameters())
-        self._skeleton, self.norms = _with_task_norms(copy.deepcopy(model))
-        self.is_random = any(isinstance(m, _DropoutNd) for m in model.modules())
+        self.names = dict.fromkeys(n for n, p in model.named_parameters() if p.requires_grad)
+        self._skeleton, self.norms = _skeleton_of(model)
+        self._buffers = frozenset(name for name, _ in model.named_buffers())
         self.is_convolutional = any(isinstance(m, nn.modules.conv._ConvNd) for m in model.modules())
         self._lock = threading.RLock()  # functional_call swaps weights on the shared skeleton
 
@@ -121,12 +71,15 @@ class Network:
         return self._build is not None
 
     @property
+    def output_layer(self) -> str:
+        """The name of the last layer that has parameters."""
+        names = [name for name, _ in self.module.named_parameters()]
+        return _owner(names[-1]) if names else ""
+
+    @property
     def head(self) -> list[str]:
-        """The parameter names of the last layer that has any: its output layer."""
-        owners = [name.rpartition(".")[0] for name, _ in self._skeleton.named_parameters()]
-        return [
-            n for n, _ in self._skeleton.named_parameters() if n.rpartition(".")[0] == owners[-1]
-        ]
+        """The names of the output layer's parameters."""
+        return [name for name in self.names if _owner(name) == self.output_layer]
 
     def init(self, generator: Generator | None = None) -> tuple[Params, Params]:
         """(params, buffers). With a generator fresh weights are drawn: by calling the function
@@ -138,7 +91,7 @@ class Network:
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(seed)
                 module = self._build() if self._build else _reset(copy.deepcopy(module))
-        norms = {name for name, m in module.named_modules() if isinstance(m, _BatchNorm)}
+        norms = {name for name, m in module.named_modules() if isinstance(m, _NormBase)}
         params = {n: p.detach().clone() for n, p in module.named_parameters()}
         buffers = {
             n: b.detach().clone()
@@ -150,7 +103,11 @@ class Network:
             params = {
                 n: p.to(kind.dtype) if p.is_floating_point() else p for n, p in params.items()
             }
-        return params, buffers
+        frozen = {n: p for n, p in params.items() if n not in self.names}
+        if self._build is None:
+            own = dict(self.module.named_parameters())
+            frozen = {n: own[n].detach().clone() for n in frozen}
+        return {n: params[n] for n in self.names}, {**buffers, **frozen}
 
     def apply(
         self,
@@ -172,14 +129,39 @@ class Network:
         return self._run(params, buffers, x, Tape(None, seen), training), seen
 
     def _run(self, params: Params, buffers: Params, x: Tree, tape: Tape, training: bool) -> Tensor:
+        x = tree_map(torch.clone, x)
         args, kwargs = _arguments(tree_map(channels_last, x) if self.is_convolutional else x)
-        with self._lock, sdpa_kernel(SDPBackend.MATH):
-            token = _tape.set(tape)
+        buffers = {n: b.clone() if n in self._buffers else b for n, b in buffers.items()}
+        with self._lock, _differentiable_attention():
+            token = tape_in_use.set(tape)
             try:
                 self._skeleton.train(training)
-                return functional_call(self._skeleton, {**params, **buffers}, args, kwargs)
+                outputs = functional_call(self._skeleton, {**params, **buffers}, args, kwargs)
             finally:
-                _tape.reset(token)
+                tape_in_use.reset(token)
+        return outputs if isinstance(outputs, Tensor) else self._refuse(outputs)
+
+    def _refuse(self, outputs: object) -> Tensor:
+        name, got = type(self.module).__name__, type(outputs).__name__
+        raise InputError(
+            f"a model must return one tensor with a row per input, but {name} returned a {got}; "
+            "let its forward return the outputs alone, for example outputs[0] or outputs['logits'].",
+            f"模型必须返回一个张量，每个输入一行，但 {name} 返回了 {got}；"
+            "请让 forward 只返回输出，例如 outputs[0] 或 outputs['logits']。",
+        )
+
+
+@contextmanager
+def _differentiable_attention() -> Iterator[None]:
+    """Attention by plain operations: the fast kernels have no second derivative, and no rule for
+    many tasks."""
+    fast = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with sdpa_kernel(SDPBackend.MATH):
+            yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast)
 
 
 def channels_last(x: Tensor) -> Tensor:
@@ -197,15 +179,34 @@ def _arguments(x: Tree) -> tuple[tuple[Tensor, ...], dict[str, Tensor]]:
     return (x if isinstance(x, tuple) else (x,)), {}
 
 
-def _with_task_norms(module: nn.Module) -> tuple[nn.Module, list[str]]:
-    """The module with its batch norms replaced, and their names."""
-    if isinstance(module, _BatchNorm):
-        return TaskNorm(module, ""), [""]
-    norms = [(n, m) for n, m in module.named_modules() if isinstance(m, _BatchNorm)]
-    for name, layer in norms:
-        parent, _, attribute = name.rpartition(".")
-        setattr(module.get_submodule(parent), attribute, TaskNorm(layer, name))
-    return module, [name for name, _ in norms]
+def _owner(parameter: str) -> str:
+    """The layer that a parameter belongs to, also behind a parametrisation."""
+    layer, parametrised, _ = parameter.partition("parametrizations.")
+    return layer.rstrip(".") if parametrised else parameter.rpartition(".")[0]
+
+
+def _skeleton_of(module: nn.Module) -> tuple[nn.Module, list[str]]:
+    """A copy that runs without side effects, and the names of its batch norms."""
+    if any(is_lazy(p) for p in [*module.parameters(), *module.buffers()]):
+        raise InputError(
+            f"{type(module).__name__} has layers that do not know their sizes yet; run one batch "
+            "through it first: model(x).",
+            f"{type(module).__name__} 中有尚未确定尺寸的层；请先用一个批次运行它：model(x)。",
+        )
+    try:
+        skeleton = copy.deepcopy(module)
+    except Exception as error:
+        raise InputError(
+            f"{type(module).__name__} cannot be copied ({str(error).splitlines()[0][:100]}); use "
+            "torch.nn.utils.parametrizations in place of hooks, and keep no results of forward.",
+            f"无法复制 {type(module).__name__}（{str(error).splitlines()[0][:100]}）；"
+            "请用 torch.nn.utils.parametrizations 代替钩子，且不要保存 forward 的结果。",
+        ) from None
+    for layer in skeleton.modules():
+        if isinstance(layer, _InstanceNorm):
+            layer.track_running_stats = False
+            layer.running_mean = layer.running_var = layer.num_batches_tracked = None
+    return with_task_norms(with_unrolled_recurrence(skeleton))
 
 
 def _reset(module: nn.Module) -> nn.Module:

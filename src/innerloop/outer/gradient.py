@@ -48,7 +48,7 @@ def meta_gradient(
 
     state = meta.state
     if kept.any():
-        state = {n: _mean_state(leaf, kept) for n, leaf in states.items()}
+        state = {**state, **{n: _mean_state(leaf, kept) for n, leaf in states.items()}}
     return MetaGradient(losses, {n: mean_of_kept(g) for n, g in grads.items()}, state, kept)
 
 
@@ -89,14 +89,23 @@ def _mean_state(leaf: Tensor, kept: Tensor) -> Tensor:
 
 
 def _one_task(method: Method, state: Params, generator: Generator | None) -> OneTask:
-    """(params, episode) -> (grads, loss, new state) for one task."""
+    """(params, episode) -> (grads, loss, changes of the state) for one task."""
     own: Any = getattr(method, "task_gradient", None)
+
+    def changes(new: Params) -> Params:
+        """What stays as it was (frozen weights) is not copied for every task."""
+        return {n: leaf.detach() for n, leaf in new.items() if leaf is not state.get(n)}
+
+    def by_its_own(params: Params, episode: Episode) -> tuple[Params, Tensor, Params]:
+        grads, loss, new = own(Meta(params, state), episode, generator)
+        return grads, loss, changes(new)
+
     if own is not None:
-        return lambda params, episode: own(Meta(params, state), episode, generator)
+        return by_its_own
 
     def loss_of(params: Params, episode: Episode) -> tuple[Tensor, tuple[Tensor, Params]]:
         loss, new = method.task_loss(Meta(params, state), episode, generator)
-        return loss, (loss.detach(), tree_map(torch.detach, new))
+        return loss, (loss.detach(), changes(new))
 
     def one(params: Params, episode: Episode) -> tuple[Params, Tensor, Params]:
         grads, (loss, new) = grad(loss_of, has_aux=True)(params, episode)

@@ -13,7 +13,7 @@ import torch
 from torch import Generator, Tensor
 
 from innerloop.core import Episodes, Examples, Meta, MetaGradient, Method
-from innerloop.errors import InputError
+from innerloop.errors import InnerloopError, InputError
 from innerloop.language import say
 from innerloop.outer.gradient import PATHS, by_loop, meta_gradient
 from innerloop.tree import Tree
@@ -112,10 +112,12 @@ class Learner:
             return run(path=PATHS["loop"])
         try:
             return run(path=PATHS[self.path])
-        except RuntimeError as error:
+        except InnerloopError:
+            raise
+        except Exception as error:
             found = run(path=by_loop)  # raises the model's own error, where it is one
             self._plan["path"] = "loop"
-            reason = str(error).splitlines()[0][:120]
+            reason = f"{error}".partition("\n")[0][:120]
             warnings.warn(
                 say(
                     "This network has an operation that cannot be batched over tasks, so tasks run "
