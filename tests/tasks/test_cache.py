@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from innerloop.tasks.cache import cache_folder, cached_bank, load_bank, progress, save_bank
-from innerloop.tasks.images import ImageBank
+from innerloop.tasks.bank import ImageBank
 
 
 def bank():

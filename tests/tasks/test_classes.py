@@ -4,10 +4,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_images import numbered_bank, spelt
+from test_bank import numbered_bank, spelt
 
 from innerloop import InputError
-from innerloop.tasks.images import ImageStream
+from innerloop.tasks.bank import ImageStream
 
 
 def stream(counts, small="refuse", **spans):

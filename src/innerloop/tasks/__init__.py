@@ -1,20 +1,39 @@
 """Where tasks come from: families with disjoint meta-train, meta-validation and meta-test splits."""
 
+from typing import Any
+
 from innerloop.tasks import data
+from innerloop.tasks.bank import ImageBank, ImageStream
 from innerloop.tasks.base import Tasks
 from innerloop.tasks.digits import digits
 from innerloop.tasks.functions import linear, sinusoids
 from innerloop.tasks.glyphs import glyphs
-from innerloop.tasks.images import ImageBank, ImageStream
+from innerloop.tasks.image_inputs import ImageInputs
+from innerloop.tasks.images import images
 from innerloop.tasks.omniglot import omniglot
 from innerloop.tasks.show import show
+from innerloop.tasks.table import table, table_facts
+from innerloop.tasks.table_inputs import TableInputs
 
-TASKS = {
+TASKS: dict[str, Any] = {
     "sinusoids": sinusoids,
     "linear": linear,
     "glyphs": glyphs,
     "digits": digits,
     "omniglot": omniglot,
+    "images": images,
+    "table": table,
 }
 
-__all__ = ["TASKS", "ImageBank", "ImageStream", "Tasks", "data", "show", *TASKS]
+__all__ = [
+    "TASKS",
+    "ImageBank",
+    "ImageInputs",
+    "ImageStream",
+    "TableInputs",
+    "Tasks",
+    "data",
+    "show",
+    "table_facts",
+    *TASKS,
+]

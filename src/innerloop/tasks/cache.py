@@ -17,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from innerloop.language import say
-from innerloop.tasks.images import ImageBank
+from innerloop.tasks.bank import ImageBank
 
 Item = TypeVar("Item")
 

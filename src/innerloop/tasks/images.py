@@ -1,149 +1,261 @@
-"""Images by class in one tensor, and episodes drawn from it by indexing."""
+"""A folder of images as a family of tasks: each class is a folder."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+import statistics
+import warnings
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
+from PIL import Image
 
-from innerloop.episodes import Span
-from innerloop.errors import InputError
+from innerloop.episodes import Span, as_span
+from innerloop.errors import InputError, not_one_of
+from innerloop.language import say
+from innerloop.tasks.bank import ImageBank, image_tasks
 from innerloop.tasks.base import SPLITS, Tasks
-from innerloop.tasks.classes import ClassStream
+from innerloop.tasks.folder import Folder, read_folder
+from innerloop.tasks.image_inputs import ImageInputs
+from innerloop.tasks.pixels import FITS, Unreadable, is_grey, open_image
+from innerloop.tasks.prepared import Prepared, prepare
+from innerloop.tasks.splitting import SplitSource
+from innerloop.tasks.units import Division, divide
+
+SIZES = (28, 56, 84)  # what is guessed: the largest that is no larger than the images
+LOOKED_AT = 64  # images from which colour and size are guessed
+
+
+def images(
+    folder: str | PathLike[str],
+    *,
+    ways: Span | None = None,
+    shots: Span = 1,
+    queries: Span = (1, 15),
+    size: int | None = None,
+    grey: bool | None = None,
+    fit: str = "stretch",
+    splits: SplitSource | None = None,
+    by: str | None = None,
+    seed: int = 0,
+    content: str | None = None,
+) -> Tasks:
+    """The images of a folder, one folder per class: folder/class/*.jpg or folder/group/class/*.jpg.
+
+    Formats, modes (palette, CMYK, 16 bits, transparency, EXIF rotation) and sizes may be mixed. The
+    images are resized once into a file in the cache folder, which is mapped to memory.
+
+    ways: None for 5, or as many as the classes allow. queries: (1, 15) is as many as a class has
+        beside its shots, up to 15; one number leaves out the classes that have fewer.
+    size: of the square x; None guesses 28, 56 or 84. grey: None guesses. fit: "stretch", "crop"
+        (the middle) or "pad" (black) where an image is no square.
+    splits: {name: "train" | "validation" | "test"} of classes or groups, or a CSV or JSON file; or
+        folders of these names at the top. Without them a hash of the name and `seed` decides,
+        about 64 / 16 / 20 %, so that a new class moves no other.
+    by: "group" keeps the classes of a group in one split, "class" does not; None: "group" where
+        there are groups enough.
+    content: the digest that is expected; a warning says where the files are others.
+
+    What cannot be read, and classes that are too small, are left out and named in `tasks.notes`.
+    """
+    check_settings(size, fit, by)
+    found = Found.of(read_folder(folder), size=size, grey=grey, fit=fit)
+    division = divide(found.classes, ways, splits=splits or found.folder.split, by=by, seed=seed)
+    settings = {
+        "folder": str(found.folder.root),
+        "size": found.inputs.size, "grey": found.inputs.channels == 1, "fit": fit,
+        "splits": portable(splits), "by": by, "seed": seed, "content": found.content,
+    }
+    remarks = (*found.remarks, *division.remarks)
+    told = remarks if content is None else changed(found, content)
+    for sentence in told:
+        warnings.warn(sentence, stacklevel=2)
+    return image_tasks(
+        "images",
+        found.banks(division),
+        ways=division.ways,
+        shots=as_span("shots", shots),
+        queries=as_span("queries", queries),
+        small="leave out",
+        inputs=found.inputs,
+        remarks=remarks,
+        **settings,
+    )
 
 
 @dataclass(frozen=True, eq=False)
-class ImageBank:
-    """The images of many classes, class after class.
+class Found:
+    """A folder's images, prepared. guessed: {"size", "grey"} where nobody said."""
 
-    images: (M, C, H, W) uint8, ink 255 on background 0.
-    counts: how many images each class has, in order; classes may be uneven.
-    names, groups: per class its name ("Korean/07") and its script or alphabet ("Korean").
-    notes: further facts per group, for people ({"Korean": {"faces": 4}}).
-    order: where `images` hold more than these classes, or in another order: the row of each image
-        (M,). So banks of several splits share one tensor, which may be a file mapped to memory.
+    folder: Folder
+    inputs: ImageInputs
+    prepared: Prepared
+    guessed: dict[str, Any]
 
-    >>> bank = ImageBank(torch.zeros(5, 1, 8, 8, dtype=torch.uint8), (2, 3), ("a", "b"), ("x", "x"))
-    >>> len(bank), bank.select([1]).names, len(bank.with_rotations())
-    (2, ('b',), 8)
-    """
-
-    images: Tensor
-    counts: tuple[int, ...]
-    names: tuple[str, ...]
-    groups: tuple[str, ...]
-    notes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    order: np.ndarray | None = None
-
-    def __post_init__(self) -> None:
-        if not sum(self.counts) == self.image_count or not (
-            len(self.counts) == len(self.names) == len(self.groups)
-        ):
+    @classmethod
+    def of(cls, folder: Folder, *, size: int | None, grey: bool | None, fit: str) -> Found:
+        guessed: dict[str, Any] = {}
+        if size is None or grey is None:
+            sizes, all_grey = look_at(folder)
+            if size is None:
+                size = guessed["size"] = guess_size(sizes)
+            if grey is None:
+                grey = guessed["grey"] = all_grey
+        inputs = ImageInputs(channels=1 if grey else 3, size=size, fit=fit)
+        names = [name for files in folder.files.values() for name in files]
+        found = cls(folder, inputs, prepare(folder.root, names, **inputs.settings), guessed)
+        if not found.classes:
             raise InputError(
-                f"a bank needs a count, a name and a group per class: got {self.image_count} images "
-                f"for counts that sum to {sum(self.counts)}, {len(self.counts)} counts, "
-                f"{len(self.names)} names, {len(self.groups)} groups; give each class one of all three.",
-                f"每个类别需要数量、名称和分组：有 {self.image_count} 张图像，数量之和为 "
-                f"{sum(self.counts)}，数量 {len(self.counts)} 个，名称 {len(self.names)} 个，"
-                f"分组 {len(self.groups)} 个；请为每个类别各给一项。",
+                f"none of the {folder.image_count} images in {str(folder.root)!r} can be read: "
+                f"{names[0]!r}: {found.prepared.problems[0]}; give others.",
+                f"{str(folder.root)!r} 中的 {folder.image_count} 张图像均无法读取："
+                f"{names[0]!r}：{found.prepared.problems[0]}；请换其他图像。",
             )
-
-    def __repr__(self) -> str:
-        return f"ImageBank({len(self)} classes, {self.image_count} images {self.shape})"
-
-    def __len__(self) -> int:
-        return len(self.counts)
-
-    @cached_property
-    def sizes(self) -> np.ndarray:
-        return np.asarray(self.counts, dtype=np.int64)  # (classes,)
-
-    @cached_property
-    def starts(self) -> np.ndarray:
-        return np.cumsum(self.sizes) - self.sizes  # (classes,): the row of each class's first image
+        return found
 
     @property
-    def image_count(self) -> int:
-        return len(self.images) if self.order is None else len(self.order)
+    def names(self) -> list[str]:
+        return [name for files in self.folder.files.values() for name in files]
 
     @property
-    def shape(self) -> tuple[int, ...]:
-        """(channels, height, width)"""
-        return tuple(self.images.shape[1:])
+    def content(self) -> str:
+        return self.prepared.content(self.names)
 
-    def of(self, number: int) -> Tensor:
-        """The images (n, C, H, W) of one class."""
-        start = int(self.starts[number])
-        part = slice(start, start + self.counts[number])
-        return self.images[part if self.order is None else torch.from_numpy(self.order[part])]
+    @property
+    def rows(self) -> dict[str, np.ndarray]:
+        """Of each class the rows of the images that can be read."""
+        rows, first = {}, 0
+        for name, files in self.folder.files.items():
+            all_rows = range(first, first + len(files))
+            good = [row for row in all_rows if row not in self.prepared.problems]
+            rows[name] = np.array(good, dtype=np.int64)
+            first += len(files)
+        return rows
 
-    def take(self, numbers: np.ndarray) -> Tensor:
-        """(n, C, H, W) float32 in [0, 1] of the images of these numbers (n,)."""
-        rows = numbers if self.order is None else self.order[numbers]
-        return self.images.index_select(0, torch.from_numpy(rows)) / 255
+    @property
+    def classes(self) -> list[str]:
+        return [name for name, rows in self.rows.items() if len(rows)]
 
-    def select(self, classes: Sequence[int]) -> ImageBank:
-        """The bank of these classes, in this order."""
-        names, groups = ([field[c] for c in classes] for field in (self.names, self.groups))
-        counts = tuple(self.counts[c] for c in classes)
-        notes = {group: note for group, note in self.notes.items() if group in groups}
-        facts = counts, tuple(names), tuple(groups), notes
-        if self.order is None:
-            images = torch.cat([self.of(c) for c in classes]) if len(classes) else self.images[:0]
-            return ImageBank(images, *facts)
-        parts = [self.order[self.starts[c] : self.starts[c] + self.counts[c]] for c in classes]
-        order = np.concatenate(parts) if parts else self.order[:0]
-        return ImageBank(self.images, *facts, order)
-
-    def with_rotations(self) -> ImageBank:
-        """Four times the classes: upright ones first, then all turned by 90, 180, 270 degrees."""
-        upright = self.images if self.order is None else self.images[torch.from_numpy(self.order)]
-        turned = [upright.rot90(quarter, (-2, -1)) for quarter in range(4)]
-        names = [f"{name} {90 * q}°" if q else name for q in range(4) for name in self.names]
-        return ImageBank(
-            torch.cat(turned), self.counts * 4, tuple(names), self.groups * 4, self.notes
-        )
-
-    def summary(self) -> dict[str, Any]:
-        """Counts for people, as JSON: {"classes", "images", "groups": {name: {...}}}."""
-        groups = {
-            group: {"classes": 0, "images": 0, **self.notes.get(group, {})}
-            for group in dict.fromkeys(self.groups)
+    @property
+    def unreadable(self) -> dict[str, str]:
+        """{file: what is wrong with it}"""
+        names = self.names
+        wrong = {names[row]: reason for row, reason in self.prepared.problems.items()}
+        return wrong | {
+            name: say("a link that leads nowhere", "失效的链接") for name in self.folder.broken
         }
-        for group, count in zip(self.groups, self.counts, strict=True):
-            groups[group]["classes"] += 1
-            groups[group]["images"] += count
-        return {"classes": len(self), "images": self.image_count, "groups": groups}
+
+    def banks(self, division: Division) -> dict[str, ImageBank]:
+        rows = self.rows
+        banks = {}
+        for split in SPLITS:
+            names = division.classes(split)
+            order = np.concatenate([rows[name] for name in names])
+            counts = tuple(len(rows[name]) for name in names)
+            groups = tuple(self.folder.group(name) for name in names)
+            banks[split] = ImageBank(
+                self.prepared.images, counts, tuple(names), groups, order=order
+            )
+        return banks
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What is wrong with the folder, as sentences."""
+        folder, said = self.folder, []
+        if wrong := self.unreadable:
+            name, reason = next(iter(wrong.items()))
+            said.append(
+                say(
+                    f"{len(wrong)} images cannot be read and are left out, first {name!r}: "
+                    f"{reason}; replace or delete them.",
+                    f"{len(wrong)} 张图像无法读取而未使用，最先的是 {name!r}：{reason}；请替换或删除。",
+                )
+            )
+        barren = [*folder.empty, *(n for n in folder.files if n not in set(self.classes))]
+        if barren:
+            said.append(
+                say(
+                    f"{len(barren)} folders hold no image that can be read and are left out: "
+                    f"{shortened(barren)}; fill or delete them.",
+                    f"{len(barren)} 个文件夹中没有可读的图像而未使用：{shortened(barren)}；请补充或删除。",
+                )
+            )
+        if folder.loose:
+            said.append(
+                say(
+                    f"{len(folder.loose)} images lie outside any class folder and are left out: "
+                    f"{shortened(folder.loose)}; move them into their class.",
+                    f"{len(folder.loose)} 张图像不在任何类别文件夹中而未使用：{shortened(folder.loose)}；"
+                    "请移入相应类别。",
+                )
+            )
+        if folder.shared:
+            said.append(
+                say(
+                    f"{len(folder.shared)} classes are in more than one of the folders train, "
+                    f"validation and test ({shortened(folder.shared)}), but tasks must be met with "
+                    "classes never trained on: the folders are put together and split by class.",
+                    f"{len(folder.shared)} 个类别同时出现在 train、validation、test 中的多个文件夹"
+                    f"（{shortened(folder.shared)}），而测试任务的类别不得参与训练：已合并这些文件夹并按类别划分。",
+                )
+            )
+        return tuple(said)
 
 
-@dataclass(frozen=True, kw_only=True)
-class ImageStream(ClassStream):
-    """Episodes of images from a bank: x (T, ways * shots, C, H, W) float32 in [0, 1]."""
+def look_at(folder: Folder) -> tuple[list[tuple[int, int]], bool]:
+    """(width and height, whether all are grey) of some images, evenly spread."""
+    names = [name for files in folder.files.values() for name in files]
+    sizes, grey = [], True
+    for n in np.unique(np.linspace(0, len(names) - 1, LOOKED_AT).astype(int)):
+        try:
+            image: Image.Image = open_image(folder.root / names[n])
+        except Unreadable:
+            continue
+        sizes.append(image.size)
+        grey = grey and is_grey(image)
+    return sizes, grey
 
-    bank: ImageBank = field(repr=False, compare=False)
+
+def guess_size(sizes: list[tuple[int, int]]) -> int:
+    """
+    >>> guess_size([(105, 105)]), guess_size([(640, 60)]), guess_size([(8, 8)])
+    (84, 56, 28)
+    """
+    side = statistics.median(min(size) for size in sizes) if sizes else 0
+    return max([s for s in SIZES if s <= side], default=SIZES[0])
 
 
-def image_tasks(
-    name: str,
-    banks: Mapping[str, ImageBank],
-    *,
-    ways: Span,
-    shots: Span,
-    queries: Span,
-    **settings: Any,
-) -> Tasks:
-    """The family whose splits draw from these banks; `settings` are the family's own."""
-    streams: dict[str, Any] = {
-        split: ImageStream(
-            name=f"{name}/{split}", ways=ways, shots=shots, queries=queries, bank=banks[split]
+def check_settings(size: int | None, fit: str, by: str | None) -> None:
+    if size is not None and (not isinstance(size, int) or size < 4 or size % 2):
+        raise InputError(
+            f"size must be an even number of at least 4 pixels, got {size!r}; try 28 or 84.",
+            f"size 应为不小于 4 的偶数像素，收到 {size!r}；可试 28 或 84。",
         )
-        for split in SPLITS
-    }
-    settings = {"ways": ways, "shots": shots, "queries": queries, **settings}
-    shape = banks["train"].shape
-    return Tasks(name, "classification", **streams, settings=settings, input_shape=shape)
+    if fit not in FITS:
+        raise not_one_of("fit", FITS, fit)
+    if by not in (None, "class", "group"):
+        raise not_one_of("by", ("class", "group"), str(by))
+
+
+def portable(splits: SplitSource | None) -> Any:
+    """Splits as a run writes them down: a file by its full path."""
+    return str(Path(splits).resolve()) if isinstance(splits, str | PathLike) else splits
+
+
+def changed(found: Found, content: str) -> tuple[str, ...]:
+    if found.content == content:
+        return ()
+    return (
+        say(
+            f"the images in {str(found.folder.root)!r} are no longer those that the run was made "
+            "with: some were added, removed or changed; its figures may differ.",
+            f"{str(found.folder.root)!r} 中的图像与运行时不同：有增加、删除或修改；结果可能不同。",
+        ),
+    )
+
+
+def shortened(names: Any, most_names: int = 5) -> str:
+    names = [repr(name) for name in names]
+    return ", ".join(names[:most_names]) + (", ..." if len(names) > most_names else "")

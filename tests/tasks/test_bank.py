@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from innerloop import InputError, use_language
-from innerloop.tasks.images import ImageBank, ImageStream, image_tasks
+from innerloop.tasks.bank import ImageBank, ImageStream, image_tasks
 
 WIDTH = 4
 
