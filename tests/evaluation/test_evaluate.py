@@ -210,7 +210,7 @@ def test_a_chinese_reader_reads_chinese():
 
 
 def test_wrong_calls_say_what_is_right():
-    with pytest.raises(il.InputError, match="at least one episode, got episodes=0"):
+    with pytest.raises(il.InputError, match="between 1 and 10,000,000, got 0"):
         evaluate(perfect, NOTHING, STREAM, episodes=0)
     with pytest.raises(il.InputError, match=r"takes \(run, stream\) or \(learner, meta, stream\)"):
         evaluate(perfect, STREAM)

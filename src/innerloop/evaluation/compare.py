@@ -36,14 +36,15 @@ class Difference:
     b: str
     metric: Metric
     differences: Tensor
+    tasks: Tensor | None = None  # (T,) whose episode each is: several of one task count once
 
     @property
     def mean(self) -> float:
-        return mean_and_ci95(self.differences)[0]
+        return mean_and_ci95(self.differences, self.tasks)[0]
 
     @property
     def ci95(self) -> float:
-        return mean_and_ci95(self.differences)[1]
+        return mean_and_ci95(self.differences, self.tasks)[1]
 
     @property
     def winner(self) -> str | None:
@@ -155,4 +156,5 @@ def paired(a: str, b: str, scores: Mapping[str, Scores]) -> Difference:
                 f"{b} 的 {fact}={getattr(second, fact)}；请用相同的设置评估。",
             )
     count = min(first.episodes, second.episodes)
-    return Difference(a, b, first.metric, first.values[:count] - second.values[:count])
+    tasks = None if first.tasks is None else first.tasks[:count]
+    return Difference(a, b, first.metric, first.values[:count] - second.values[:count], tasks)

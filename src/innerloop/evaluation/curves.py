@@ -105,5 +105,5 @@ def _curve(
     over: str, at: tuple[int, ...], found: list[Judged], learner: Learner, stream: Stream
 ) -> Curve:
     metric = likelihood_for(learner, stream.sample(0, 0, 1).query).metric
-    mean, ci95 = zip(*(mean_and_ci95(judged.values) for judged in found), strict=True)
+    mean, ci95 = zip(*(mean_and_ci95(judged.values, judged.tasks) for judged in found), strict=True)
     return Curve(over, metric, at, mean, ci95, len(found[0].values))

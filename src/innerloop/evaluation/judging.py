@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
 from collections.abc import Sequence
@@ -15,22 +16,28 @@ from innerloop.episodes import Stream
 from innerloop.errors import InputError
 from innerloop.evaluation.adaptation import adaptation_generator, answers, batches
 from innerloop.evaluation.calibration import reliability
+from innerloop.evaluation.metrics import UNEVEN, further, names_for, unevenness
 from innerloop.evaluation.scores import Scores
 from innerloop.likelihoods import Categorical, Likelihood, likelihood_of
 from innerloop.losses import class_columns
 from innerloop.outer import Learner
 
 BATCH = 100
+EPISODES = 10_000_000  # beyond that an evaluation would not end
 TIMED = 5  # tasks adapted one by one for the milliseconds
 
 
 class Judged(NamedTuple):
-    """values, nll, failed: (T,). confidence, correct: (rows,) of all finite answers, none of
-    them for regression."""
+    """values, nll, failed: (T,). tasks: (T,) whose episode each is. further: (T, figures) as
+    `metrics.names_for` lists them. uneven: (T,) see `metrics.unevenness`. confidence, correct:
+    (rows,) of all finite answers, none of them for regression."""
 
     values: Tensor
     nll: Tensor
     failed: Tensor
+    tasks: Tensor
+    further: Tensor
+    uneven: Tensor
     confidence: Tensor
     correct: Tensor
 
@@ -53,6 +60,7 @@ def score(
     how = {"episodes": episodes, "seed": seed, "batch": batch, "progress": progress}
     [judged] = judge_stream(learner, meta, stream, likelihood=likelihood, **how)  # type: ignore[arg-type]
     classes = isinstance(likelihood, Categorical)
+    names = names_for(likelihood)
     return Scores(
         name=learner.spec.algorithm,
         metric=likelihood.metric,
@@ -68,6 +76,10 @@ def score(
         shots=stream.shots,
         queries=stream.queries,
         note=note,
+        tasks=judged.tasks,
+        further={name: judged.further[:, n] for n, name in enumerate(names)},
+        uneven=bool(judged.uneven.mean() > UNEVEN),
+        unit=getattr(stream, "unit", ""),
     )
 
 
@@ -89,11 +101,11 @@ def judge_stream(
     progress: bool = False,
 ) -> list[Judged]:
     """All tasks' figures: one `Judged`, or one for each number of inner steps in `steps`."""
-    if episodes < 1 or batch < 1:
+    check_episodes(episodes)
+    if batch < 1:
         raise InputError(
-            f"an evaluation needs at least one episode, got episodes={episodes}, batch={batch}; "
-            "ask for 1 or more.",
-            f"评估至少需要一个任务，收到 episodes={episodes}，batch={batch}；请给 1 或更大的数。",
+            f"batch counts tasks judged at once and must be at least 1, got {batch}; 100 is usual.",
+            f"batch 是同时评估的任务数，至少为 1，收到 {batch}；通常用 100。",
         )
     path, found = learner.path, []
     for first, group in batches(
@@ -107,20 +119,36 @@ def judge_stream(
                 learner, meta, alike, path, seed=seed, numbers=numbers, steps=steps
             )
             each = [outputs] if steps is None else outputs.unbind(1)
-            parts.append([judge(o, alike.query, likelihood) for o in each])
+            named = first + tasks if alike.task is None else alike.task
+            parts.append([judge(o, alike.query, likelihood, named) for o in each])
             order.append(tasks)
         found.append([_in_order(each, order) for each in zip(*parts, strict=True)])
     joined = [Judged(*map(_joined, zip(*parts, strict=True))) for parts in zip(*found, strict=True)]
+    assert likelihood is not None
     return [
-        j._replace(values=_worst_for_infinite(j.values), nll=_worst_for_infinite(j.nll))
-        for j in joined
+        in_unit(_finite(judged), likelihood, getattr(stream, "scale", 1.0)) for judged in joined
     ]
 
 
-def judge(outputs: Tensor, query: Examples, likelihood: Likelihood) -> Judged:
-    """Outputs (T, Q, ...) against the queries of T tasks; padded rows do not count."""
+def check_episodes(episodes: int) -> None:
+    if not 1 <= episodes <= EPISODES:
+        raise InputError(
+            f"episodes must lie between 1 and {EPISODES:,}, got {episodes}; 600 give a narrow "
+            "interval.",
+            f"episodes 必须在 1 与 {EPISODES:,} 之间，收到 {episodes}；600 个即可得到较窄的区间。",
+        )
+
+
+def judge(
+    outputs: Tensor, query: Examples, likelihood: Likelihood, named: Tensor | None = None
+) -> Judged:
+    """Outputs (T, Q, ...) against the queries of T tasks; padded rows do not count.
+
+    named: (T,) the tasks' numbers.
+    """
     tasks, queries = outputs.shape[:2]
-    rows = class_columns(outputs, query).flatten(0, 1).detach()  # (T * Q, ...)
+    together = class_columns(outputs, query).detach()
+    rows = together.flatten(0, 1)  # (T * Q, ...)
     real = torch.ones(tasks, queries, dtype=torch.bool) if query.mask is None else query.mask
     column = real.view(tasks, queries, *[1] * (query.y.dim() - 2))
     targets = torch.where(column, query.y, 0).flatten(0, 1)  # what pads may be no class at all
@@ -137,6 +165,11 @@ def judge(outputs: Tensor, query: Examples, likelihood: Likelihood) -> Judged:
         _mean_of_real(value, real),
         _mean_of_real(nll.view(tasks, queries), real),
         (~finite.view(tasks, queries) & real).any(1),
+        torch.arange(tasks) if named is None else named,
+        further(
+            together, targets.unflatten(0, (tasks, -1)), real, finite.view(tasks, -1), likelihood
+        ),
+        unevenness(query, real),
         confidence,
         correct,
     )
@@ -153,12 +186,33 @@ def _in_order(parts: Sequence[Judged], order: Sequence[Tensor]) -> Judged:
     if len(parts) == 1:
         return parts[0]
     joined, back = Judged(*map(_joined, zip(*parts, strict=True))), torch.cat(list(order)).argsort()
-    values, nll, failed = (leaf[back] for leaf in joined[:3])
-    return joined._replace(values=values, nll=nll, failed=failed)
+    by_task = {name: getattr(joined, name)[back] for name in Judged._fields[:6]}
+    return joined._replace(**by_task)
 
 
 def _joined(parts: tuple[Tensor, ...]) -> Tensor:
     return torch.cat(parts)
+
+
+def in_unit(judged: Judged, likelihood: Likelihood, scale: float) -> Judged:
+    """Figures of a standardised target in the target's own unit, of which `scale` is one of y."""
+    if scale == 1 or likelihood.metric != "mse":
+        return judged
+    factor = torch.tensor([scale if name == "mae" else 1.0 for name in names_for(likelihood)])
+    return judged._replace(
+        values=judged.values * scale**2,
+        nll=judged.nll + math.log(scale),  # of a density in that unit
+        further=judged.further * factor,
+    )
+
+
+def _finite(judged: Judged) -> Judged:
+    columns = [_worst_defined(column) for column in judged.further.unbind(1)]
+    return judged._replace(
+        values=_worst_for_infinite(judged.values),
+        nll=_worst_for_infinite(judged.nll),
+        further=torch.stack(columns, 1) if columns else judged.further,
+    )
 
 
 def _worst_for_infinite(values: Tensor) -> Tensor:
@@ -166,6 +220,14 @@ def _worst_for_infinite(values: Tensor) -> Tensor:
     if finite.all() or not finite.any():
         return values
     return torch.where(finite, values, values[finite].max())
+
+
+def _worst_defined(values: Tensor) -> Tensor:
+    """Infinite figures become the worst finite one; those that are undefined (nan) stay so."""
+    infinite, finite = values.isinf(), values[values.isfinite()]
+    if not infinite.any() or not len(finite):
+        return values
+    return torch.where(infinite, torch.where(values > 0, finite.max(), finite.min()), values)
 
 
 def _milliseconds(learner: Learner, meta: Meta, episodes: Episodes, seed: int) -> float:

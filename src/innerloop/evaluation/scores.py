@@ -23,6 +23,15 @@ NAMES_ZH = {
     "nearest centroid": "最近质心",
 }
 
+TITLES = {
+    "balanced_accuracy": ("balanced accuracy", "平衡准确率"),
+    "macro_f1": ("macro F1", "宏平均 F1"),
+    "auroc": ("AUROC", "AUROC"),
+    "exact": ("all labels right", "全部标签正确"),
+    "mae": ("mean absolute error", "平均绝对误差"),
+    "r2": ("R²", "R²"),
+}
+
 
 @dataclass(frozen=True, eq=False)
 class Scores:
@@ -33,7 +42,11 @@ class Scores:
     failed: tasks with a prediction that was not finite. Such an answer is a miss: wrong where
         classes are predicted; a regression task that has one (and its nll) counts as much as
         the worst task of this evaluation, infinitely if all failed. None is left out.
-    ci95: half-width of the 95 % interval of the mean over tasks (Student's t).
+    ci95: half-width of the 95 % interval of the mean over tasks (Student's t). Where a task is
+        drawn several times (a patient of a table), its episodes' mean counts once.
+    unit: of a numeric target; the squared error is then in this unit, squared.
+    metrics: further figures, see there; printed where classes are uneven (`uneven`), or by
+        `table(metrics=True)`.
     ece, reliability: of all answers of all tasks pooled; None for regression.
     milliseconds: to adapt to one task alone, the median of a few.
     """
@@ -54,14 +67,25 @@ class Scores:
     note: str = ""
     baselines: dict[str, Scores] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
+    tasks: Tensor | None = None
+    further: dict[str, Tensor] = field(default_factory=dict)
+    uneven: bool = False
+    unit: str = ""
 
     @property
     def mean(self) -> float:
-        return mean_and_ci95(self.values)[0]
+        return mean_and_ci95(self.values, self.tasks)[0]
 
     @property
     def ci95(self) -> float:
-        return mean_and_ci95(self.values)[1]
+        return mean_and_ci95(self.values, self.tasks)[1]
+
+    @property
+    def metrics(self) -> dict[str, dict[str, float]]:
+        """name -> {"mean", "ci95", "undefined"}: balanced_accuracy, macro_f1, auroc (and exact, of
+        labels), or mae and r2. undefined: episodes where a figure has no meaning (AUROC where all
+        queries are of one class, R² where all targets are equal), left out of its mean alone."""
+        return {name: figure_of(values, self.tasks) for name, values in self.further.items()}
 
     @property
     def episodes(self) -> int:
@@ -72,32 +96,58 @@ class Scores:
         return None if self.reliability is None else self.reliability.error
 
     def __str__(self) -> str:
-        table = [_cells(self.name, self, [self._task(), self._setting()])]
+        return self.table()
+
+    def table(self, *, metrics: bool | None = None) -> str:
+        """A line per learner, with the further metrics or without; None: where they matter."""
+        shown = self.uneven if metrics is None else metrics
+        table = [_cells(self.name, self, [self._task(), self._setting()], shown)]
         for name, scores in self.baselines.items():
             facts = [] if scores.episodes == self.episodes else [scores._first_only()]
             facts += [] if scores.transductive == self.transductive else [scores._setting()]
-            table.append(_cells(say(name, NAMES_ZH.get(name, name)), scores, facts))
-        return "\n".join([*aligned(table, right=1), *self.left_out])
+            table.append(_cells(say(name, NAMES_ZH.get(name, name)), scores, facts, shown))
+        below = [*self.left_out, *(self._undefined() if shown else [])]
+        return "\n".join([*aligned(table, right=1), *below])
+
+    def _undefined(self) -> list[str]:
+        """A sentence where figures had no meaning for some episodes."""
+        counts = {n: int(f["undefined"]) for n, f in self.metrics.items() if f["undefined"]}
+        if not counts:
+            return []
+        each = ", ".join(f"{say(*TITLES[n])} {count}" for n, count in counts.items())
+        return [
+            say(
+                f"Undefined and left out of that mean, in episodes: {each} (one class, or one value, "
+                "among the queries).",
+                f"无定义而未计入相应均值的任务数：{each}（查询样本只有一个类别或取值）。",
+            )
+        ]
 
     def figure(self) -> str:
         """The headline with its interval: "97.1 ± 0.3 %" or "mse 0.012 ± 0.001"."""
         if self.metric == "accuracy":
-            return f"{100 * self.mean:.1f} ± {100 * self.ci95:.1f} %"
-        digits = 3
-        if math.isfinite(self.ci95) and self.ci95 > 0:
-            digits = max(0, 1 - math.floor(math.log10(self.ci95)))  # two figures of the interval
-        return f"{self.metric} {self.mean:.{digits}f} ± {self.ci95:.{digits}f}"
+            return percent(self.mean, self.ci95)
+        return f"{self.metric} {number(self.mean, self.ci95)}"
 
     def _task(self) -> str:
-        if self.ways is None:
-            return say(
-                f"{self.episodes} episodes, {spelt(self.shots)} examples each",
-                f"{self.episodes} 个任务，各 {spelt(self.shots)} 个样本",
-            )
-        return say(
-            f"{self.episodes} episodes, {spelt(self.ways)}-way {spelt(self.shots)}-shot",
-            f"{self.episodes} 个任务，{spelt(self.ways)} 类 {spelt(self.shots)} 样本",
+        """ "600 episodes, 5-way 1-shot", or "600 episodes of 8 tasks, 5 examples each" """
+        different = self.episodes if self.tasks is None else len(self.tasks.unique())
+        few = different < self.episodes
+        what = say(
+            f"{self.episodes} episodes" + (f" of {different} tasks" * few),
+            (f"{different} 个任务的 {self.episodes} 次抽样" if few else f"{self.episodes} 个任务"),
         )
+        if different == 1:
+            what += say(", one task has no interval", "，单个任务没有区间")
+        if self.ways is None:
+            size = say(f"{spelt(self.shots)} examples each", f"各 {spelt(self.shots)} 个样本")
+        else:
+            size = say(
+                f"{spelt(self.ways)}-way {spelt(self.shots)}-shot",
+                f"{spelt(self.ways)} 类 {spelt(self.shots)} 样本",
+            )
+        unit = say(f", in {self.unit} squared", f"，单位为 {self.unit} 的平方") if self.unit else ""
+        return say(f"{what}, {size}", f"{what}，{size}") + unit
 
     def _first_only(self) -> str:
         return say(f"the first {self.episodes} episodes", f"前 {self.episodes} 个任务")
@@ -129,7 +179,10 @@ class Scores:
             "episodes": self.episodes,
             "left_out": list(self.left_out),
             "baselines": {n: s.summary() for n, s in self.baselines.items()},
-            "nll": mean_and_ci95(self.nll)[0],
+            "metrics": self.metrics,
+            "unit": self.unit or None,
+            "tasks": None if self.tasks is None else len(self.tasks.unique()),
+            "nll": mean_and_ci95(self.nll, self.tasks)[0],
             "ece": self.ece,
             "transductive": self.transductive,
             "failed": self.failed,
@@ -143,13 +196,39 @@ class Scores:
 
     def summary(self) -> dict[str, Any]:
         """What the entry of a baseline holds."""
-        summary = {"mean": self.mean, "ci95": self.ci95, "episodes": self.episodes}
+        summary: dict[str, Any] = {"mean": self.mean, "ci95": self.ci95, "episodes": self.episodes}
+        summary |= {"metrics": self.metrics}
         return {**summary, "note": self.note} if self.note else summary
 
 
-def _cells(name: str, scores: Scores, facts: list[str]) -> tuple[str, str, str]:
+def figure_of(values: Tensor, tasks: Tensor | None) -> dict[str, float]:
+    """Mean and interval of what is defined, and how many values are not."""
+    defined = ~values.isnan()
+    kept = None if tasks is None else tasks[defined]
+    mean, ci95 = mean_and_ci95(values[defined], kept) if defined.any() else (math.nan, math.nan)
+    return {"mean": mean, "ci95": ci95, "undefined": int((~defined).sum())}
+
+
+def percent(mean: float, ci95: float) -> str:
+    return f"{100 * mean:.1f}" + (f" ± {100 * ci95:.1f}" if math.isfinite(ci95) else "") + " %"
+
+
+def number(mean: float, ci95: float) -> str:
+    """With two figures of the interval; alone where there is none."""
+    if not math.isfinite(ci95):
+        return f"{mean:.4g}"
+    digits = max(0, 1 - math.floor(math.log10(ci95))) if ci95 > 0 else 3
+    return f"{mean:.{digits}f} ± {ci95:.{digits}f}"
+
+
+def _cells(name: str, scores: Scores, facts: list[str], metrics: bool) -> tuple[str, ...]:
     facts = [*facts, *scores._remarks()]
-    return name, scores.figure(), say(f"({', '.join(facts)})", f"（{'，'.join(facts)}）")
+    further = []
+    for metric, found in scores.metrics.items() if metrics else ():
+        show = number if metric in ("mae", "r2") else percent
+        further.append(f"{say(*TITLES[metric])} {show(found['mean'], found['ci95'])}")
+    said = say(f"({', '.join(facts)})", f"（{'，'.join(facts)}）")
+    return name, scores.figure(), *further, said
 
 
 def aligned(table: Sequence[Sequence[str]], *, right: int | None = None) -> list[str]:

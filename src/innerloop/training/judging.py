@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from innerloop.core import Episodes, MetaGradient
-from innerloop.evaluation import evaluate
+from innerloop.evaluation import evaluate, mean_and_ci95
 from innerloop.training.course import LOWER_IS_BETTER, Course
 from innerloop.training.optimiser import Layout
 from innerloop.training.state import NAMED, Best, Counts, State
@@ -56,7 +56,8 @@ def validated(course: Course, layout: Layout, state: State) -> State:
     metric = scores.mean
     score = -metric if scores.metric in LOWER_IS_BETTER else metric
     best = state.best
-    luck = scores.ci95 / 1.96 if math.isfinite(scores.ci95) else 0.0
+    ci95 = mean_and_ci95(scores.values)[1]  # of these very episodes, whichever tasks they are of
+    luck = ci95 / 1.96 if math.isfinite(ci95) else 0.0
     if math.isfinite(score) and (best is None or score > best.score - luck):
         weights = state.weights if state.average is None else state.average
         highest = score if best is None else max(score, best.score)
