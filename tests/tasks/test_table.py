@@ -12,7 +12,6 @@ from table_cases import visits, written
 
 import innerloop as il
 from innerloop.tasks.table_read import read_table
-from innerloop.tasks.table_split import by_hash
 
 SPLITS = ("train", "validation", "test")
 HOW = {"task": "patient", "target": "score", "drop": ["ill"]}
@@ -41,19 +40,12 @@ def test_tasks_are_disjoint_between_splits_and_all_are_there():
     assert sum(map(len, names)) == 30
 
 
-def test_a_task_s_split_depends_on_its_name_and_the_seed_alone():
-    names = [f"p{n}" for n in range(300)]
-    split = by_hash(names)
-    assert by_hash(names[50:200]) == {n: split[n] for n in names[50:200]}
-    assert by_hash(names, seed=1) != split
-    shares = [list(split.values()).count(s) / 300 for s in SPLITS]
-    assert shares == pytest.approx([0.7, 0.15, 0.15], abs=0.06)
-
-
 def test_few_tasks_still_fill_every_split_and_two_are_refused():
-    assert sorted(by_hash(list("abcd")).values()) == ["test", "train", "train", "validation"]
-    with pytest.raises(il.InputError, match="at least 3 are needed, got 2 \\('a', 'b'\\)"):
-        by_hash(["a", "b"])
+    frame = visits()
+    four = il.tasks.table(frame[frame["patient"].isin(["p1", "p2", "p3", "p4"])], **HOW)
+    assert sorted(len(four.split(split).bank) for split in SPLITS) == [1, 1, 2]
+    with pytest.raises(il.InputError, match=r"at least 3 are needed, got 2 \('p1', 'p2'\)"):
+        il.tasks.table(frame[frame["patient"].isin(["p1", "p2"])], **HOW)
 
 
 @pytest.mark.parametrize("target", ["score", "ill"])

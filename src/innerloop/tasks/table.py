@@ -58,7 +58,7 @@ def table(
     kind: "classification", "regression" or "multilabel"; guessed from the target where None.
     features: the columns to predict from; None for all but the task, the targets and `drop`.
     split: a column, or a CSV or JSON file, that says train, validation or test for each task;
-        None deals tasks out by a hash of their name and `seed` (about 70 / 15 / 15 %).
+        None deals tasks out by a hash of their name and `seed` (about 64 / 16 / 20 %).
     inputs: fitted before, to be used as they are; None fits scaling, categories and imputation on
         the rows of meta-training tasks. content: the digest of the table that is expected.
 
