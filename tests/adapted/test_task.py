@@ -100,7 +100,7 @@ LABELS = [0, 0, 1, 1]
         (points(2, 2)[..., :3], LABELS, "cannot take x of shape (4, 1, 28, 3)"),
         (points(2, 2).byte(), LABELS, "pass images as x / 255"),
         (points(2, 2) + 0j, LABELS, "real numbers as in training, got complex numbers"),
-        (["a.png"] * 4, LABELS, "x must hold numbers, all rows of one shape, got a list of str"),
+        (["a.png"] * 4, LABELS, "'a.png' cannot be read as an image"),
         ([[1.0], [1.0, 2.0]], [0, 1], "x must hold numbers, all rows of one shape"),
         (None, LABELS, "x must hold numbers"),
         (1.0, LABELS, "x must have one row per input"),

@@ -6,6 +6,7 @@ import warnings
 from dataclasses import replace
 from typing import NamedTuple
 
+from innerloop.adapted.drawings import inputs_of
 from innerloop.adapted.record import changed_plan, facts_of, new_settings, open_folder, run_of
 from innerloop.adapted.run import Run
 from innerloop.language import say
@@ -78,7 +79,7 @@ class Keeper(NamedTuple):
             facts,
             self.history,
             tasks=tasks,
-            inputs=tasks.inputs,
+            inputs=inputs_of(tasks),
             folder=self.folder and self.folder.path,
             last=last,
             settings=self.settings,

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from innerloop.adapted.drawings import inputs_of
 from innerloop.adapted.record import facts_of, run_of
 from innerloop.adapted.run import Run
 from innerloop.algorithms.spec import from_json, spec_from_json
@@ -42,14 +43,16 @@ def load(
     meta, last, facts = read_meta(folder, Layout.of(start.params), written)
     check_fit(learner, start, meta, folder.path)
     meta = Meta({name: meta.params[name] for name in start.params}, meta.state)  # in their order
+    tasks = tasks if tasks is not None else tasks_of(written)
+    inputs = inputs_from_json(written["inputs"]) if "inputs" in written else inputs_of(tasks)
     run = run_of(
         learner,
         written["tasks"]["kind"],
         meta,
         facts,
         folder.read_history(),
-        tasks=tasks if tasks is not None else tasks_of(written),
-        inputs=inputs_from_json(written.get("inputs")),
+        tasks=tasks,
+        inputs=inputs,
         folder=folder.path,
         last=last,
         settings=written,

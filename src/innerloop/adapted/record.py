@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from innerloop.adapted.drawings import inputs_of
 from innerloop.adapted.run import Run
 from innerloop.algorithms.spec import spec_to_json
 from innerloop.core import Meta
@@ -28,7 +29,7 @@ def new_settings(course: Course, tasks: Tasks) -> Settings:
         **spec_to_json(course.learner),
         "tasks": {"name": tasks.name, "kind": tasks.kind, "settings": tasks.settings},
         "training": course.settings,
-        "inputs": inputs_to_json(tasks.inputs),
+        "inputs": inputs_to_json(inputs_of(tasks)),
         "plan": plan_of(course.learner.path),
         "versions": {
             "innerloop": __version__,

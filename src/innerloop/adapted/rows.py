@@ -23,8 +23,8 @@ def as_rows(x: Any, learner: Learner, meta: Meta, inputs: Inputs | None = None) 
 
     Raw inputs (files, images, tables) go through `inputs`; arrays and tensors are x already.
     """
-    if inputs is not None and is_raw(x):
-        x = inputs.x([x] if is_one(x) else x)
+    if inputs is not None and is_raw(x) and x is not None:
+        x = inputs.x([x] if is_one(x, inputs) else x)
     kind, device = numbers_of(meta)
     keeps_integers = embeds(learner)
 
@@ -137,11 +137,12 @@ def is_raw(x: Any) -> bool:
     return not isinstance(x, Tensor | np.ndarray | np.generic | int | float)
 
 
-def is_one(x: Any) -> bool:
-    """Whether x is a single raw input: a file, a PIL image, a table's row."""
+def is_one(x: Any, inputs: Inputs) -> bool:
+    """Whether x is a single raw input: an image or its file, a table's row."""
     if isinstance(x, dict):
         return not any(isinstance(value, list | np.ndarray) for value in x.values())
-    return isinstance(x, str | Path) or (hasattr(x, "getbbox") and hasattr(x, "convert"))
+    is_file = isinstance(x, str | Path) and inputs.name != "table"
+    return is_file or (hasattr(x, "getbbox") and hasattr(x, "convert"))
 
 
 def numbers_of(meta: Meta) -> tuple[torch.dtype, torch.device]:

@@ -59,7 +59,8 @@ class Run:
             to regress.
         orders: adapt in so many orders of the classes and average the answers. It makes a
             difference where each class has an output that is learnt across tasks (MAML and its
-            family).
+            family), and is 5 there: naming the classes otherwise then changes about 1 % of the
+            answers instead of 9 %. 1 takes the sorted labels in their order.
         """
         return adapt(
             self.learner,

@@ -14,6 +14,7 @@ from torch import Tensor
 from innerloop.adapted.artefact import save
 from innerloop.adapted.labels import as_flags, as_labels, as_targets, classes_of, positions
 from innerloop.adapted.orders import (
+    ORDERS,
     adapt_in_orders,
     answer_in_orders,
     depends_on_order,
@@ -210,7 +211,7 @@ def learn(task: Adapted) -> Adapted:
 
 
 def orders_for(learner: Learner, kind: str, orders: int | None) -> int:
-    """In how many orders to adapt: one, unless it is asked for and makes a difference."""
+    """In how many orders to adapt: one where it makes no difference, else `ORDERS`."""
     if orders is not None and (not isinstance(orders, int) or orders < 1):
         raise InputError(
             f"orders must be a whole number of at least 1, got {orders!r}; 8 is a good many.",
@@ -219,9 +220,6 @@ def orders_for(learner: Learner, kind: str, orders: int | None) -> int:
     if kind != "classification" or not depends_on_order(learner):
         return 1
     return orders or ORDERS
-
-
-ORDERS = 1
 
 
 def columns(outputs: Tensor, classes: np.ndarray) -> Tensor:

@@ -103,13 +103,22 @@ def train(
             "resume needs the folder of the run; say which one with out=... (--out).",
             "继续运行需要其文件夹；请用 out=...（--out）指明。",
         )
-    folder = None if out is None else RunFolder(Path(out))
+    folder = None if out is None else folder_at(out)
     if folder is not None:
         folder.check_free()
     with nullcontext() if folder is None else folder.alone(), unbegun_is_undone(folder):
         keeper = Keeper.open(course, tasks, folder, resume)
         state = go(keeper, save_every, progress)
         return keeper.close(state, tasks)
+
+
+def folder_at(out: str | os.PathLike[str]) -> RunFolder:
+    if not os.fspath(out).strip():
+        raise InputError(
+            f"out (--out) must name a folder, got {os.fspath(out)!r}; write runs/first, say.",
+            f"out（--out）必须是文件夹名称，收到 {os.fspath(out)!r}；例如 runs/first。",
+        )
+    return RunFolder(Path(out))
 
 
 @contextmanager

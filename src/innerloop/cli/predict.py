@@ -1,0 +1,137 @@
+"""innerloop predict ADAPTED INPUT..."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+import numpy as np
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from innerloop.adapted import Adapted, load_adapted
+from innerloop.cli.console import AsJson, command, emit, out, tell
+from innerloop.cli.samples import read_inputs
+from innerloop.language import say
+from innerloop.training.files import write_atomically
+
+SHOWN = 40  # rows of the table on the terminal
+
+
+class Answers(NamedTuple):
+    """names: of the inputs; values (rows, ...); chances (rows, N) and their labels, or None."""
+
+    names: list[str]
+    values: np.ndarray
+    chances: np.ndarray | None
+    labels: list[str]
+
+
+@command
+def predict(
+    adapted: Annotated[Path, typer.Argument(help="The file that adapt wrote.")],
+    inputs: Annotated[
+        list[Path], typer.Argument(help="Images, folders of them, tables, .npz or .npy with x.")
+    ],
+    run: Annotated[
+        Path | None, typer.Option(help="The run folder, where it has moved elsewhere.")
+    ] = None,
+    to: Annotated[
+        Path | None, typer.Option("--out", help="Write all answers to a CSV file.")
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """Answer new inputs of an adapted task.
+
+    Example: innerloop predict letters.safetensors photo.png more/ --out predictions.csv
+    """
+    task = load_adapted(adapted, run)
+    found = answer(task, inputs)
+    if to is not None:
+        write_csv(to, found)
+        tell(
+            say(
+                f"{len(found.names)} answers are in {to}.",
+                f"{len(found.names)} 个答案已写入 {to}。",
+            )
+        )
+    if json:
+        emit(as_json(task, found))
+    elif to is None:
+        show(found)
+
+
+def answer(task: Adapted, paths: list[Path]) -> Answers:
+    """The answers to all inputs, in their order; labels are those of the columns of `chances`."""
+    names: list[str] = []
+    values, chances = [], []
+    for sample in read_inputs(paths, task.inputs):
+        names += sample.names
+        values.append(np.asarray(task.predict(sample.x)))
+        if task.kind != "regression":
+            chances.append(np.asarray(task.predict_proba(sample.x)))
+    held = np.concatenate(chances) if chances else None
+    labels = [] if held is None else [str(n) for n in range(held.shape[1])]
+    if task.classes is not None:
+        labels = [str(label) for label in task.classes.tolist()]
+    return Answers(names, np.concatenate(values), held, labels)
+
+
+def as_json(task: Adapted, found: Answers) -> dict[str, Any]:
+    if found.chances is None:
+        return {"inputs": found.names, "mean": found.values.tolist(), "std": None}
+    return {
+        "inputs": found.names,
+        "predictions": found.values.tolist(),
+        "classes": found.labels if task.classes is None else task.classes.tolist(),
+        "probabilities": found.chances.round(6).tolist(),
+    }
+
+
+def show(found: Answers) -> None:
+    """A table of input, answer, and how probable it is."""
+    table = Table(box=None, pad_edge=False)
+    table.add_column(say("input", "输入"), overflow="fold")
+    table.add_column(say("answer", "答案"))
+    single = found.chances is not None and found.values.ndim == 1
+    if single:
+        table.add_column(say("probability", "概率"), justify="right")
+    for n, name in enumerate(found.names[:SHOWN]):
+        row = [escape(name), escape(written(found.values[n]))]
+        if single:
+            assert found.chances is not None
+            row.append(f"{found.chances[n].max():.3f}")
+        table.add_row(*row)
+    out.print(table)
+    more = len(found.names) - SHOWN
+    if more > 0:
+        tell(
+            say(
+                f"... and {more} more; --out FILE writes all of them.",
+                f"……另有 {more} 个；--out 文件 可写出全部。",
+            )
+        )
+
+
+def written(value: Any) -> str:
+    """One answer as text: a label, or numbers with four digits."""
+    if isinstance(value, np.ndarray):
+        return ", ".join(written(each) for each in value)
+    return f"{value:.4g}" if isinstance(value, float | np.floating) else str(value)
+
+
+def write_csv(path: Path, found: Answers) -> None:
+    """input, prediction (one column per number), and one probability per label."""
+    values = found.values.reshape(len(found.names), -1)
+    several = values.shape[1] > 1
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    heads = [f"prediction {n}" for n in range(values.shape[1])] if several else ["prediction"]
+    writer.writerow(["input", *heads, *(f"p({label})" for label in found.labels)])
+    for n, name in enumerate(found.names):
+        chances = [] if found.chances is None else [f"{p:.6f}" for p in found.chances[n]]
+        writer.writerow([name, *values[n].tolist(), *chances])
+    write_atomically(path, text.getvalue().encode("utf-8"))

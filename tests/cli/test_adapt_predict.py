@@ -1,0 +1,153 @@
+"""From a folder, a table or arrays to an adapted task's file, and from there to answers."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from typer.testing import CliRunner, Result
+
+import innerloop as il
+from innerloop.cli.app import app
+
+runner = CliRunner()
+
+
+def run(*arguments: str | Path) -> Result:
+    return runner.invoke(app, [str(a) for a in arguments])
+
+
+def result(*arguments: str | Path) -> dict:
+    done = run(*arguments, "--json")
+    assert done.exit_code == 0, done.output
+    (line,) = done.stdout.strip().splitlines()
+    return json.loads(line)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two runs, drawings in class folders, a table and arrays."""
+    root = tmp_path_factory.mktemp("use")
+    quick = {"steps": 2, "meta_batch": 2, "validation_episodes": 2, "progress": False}
+    characters = il.protonet(il.models.mlp(784, None, hidden=8))
+    il.train(characters, il.tasks.digits(), out=root / "digits", **quick)
+    numbers = il.maml(il.models.mlp(1, 1, hidden=8), inner_lr=0.01, inner_steps=2)
+    il.train(numbers, il.tasks.sinusoids(), out=root / "sines", **quick)
+    for name, row in (("bar", slice(12, 16)), ("foot", slice(22, 26))):
+        folder = root / "letters" / name
+        folder.mkdir(parents=True)
+        for shade in (0, 40):
+            paper = np.full((28, 28), 250, np.uint8)
+            paper[row] = shade
+            Image.fromarray(paper).save(folder / f"{shade}.png")
+    x = np.linspace(-3, 3, 8)[:, None]
+    np.savez(root / "arrays.npz", x=x, y=np.sin(x))
+    lines = [
+        "t,amount",
+        *(f"{a:.3f},{b:.3f}" for a, b in zip(x[:, 0], np.sin(x[:, 0]), strict=True)),
+    ]
+    (root / "table.csv").write_text("\n".join(lines) + "\n")
+    return root
+
+
+def test_a_folder_of_drawings_is_learnt_and_answered(place: Path) -> None:
+    out = place / "letters.task"
+    found = result("adapt", place / "digits", "--support", place / "letters", "--out", out)
+    assert (found["examples"], found["classes"]) == (4, ["bar", "foot"])
+    assert 0 < found["milliseconds"] < 10_000
+    assert found["bytes"] == out.stat().st_size
+    answers = result("predict", out, place / "letters")
+    assert answers["predictions"] == ["bar", "bar", "foot", "foot"]
+    assert np.allclose(np.sum(answers["probabilities"], 1), 1, atol=1e-5)
+    shown = run("predict", out, place / "letters" / "bar" / "0.png")
+    assert shown.exit_code == 0
+    assert "bar" in shown.stdout
+    csv_file = place / "answers.csv"
+    assert run("predict", out, place / "letters", "--out", csv_file).exit_code == 0
+    rows = list(csv.DictReader(csv_file.open()))
+    assert [row["prediction"] for row in rows] == answers["predictions"]
+    assert set(rows[0]) == {"input", "prediction", "p(bar)", "p(foot)"}
+
+
+def test_chalk_on_a_board_reads_like_ink_on_paper(place: Path) -> None:
+    board = Image.fromarray(255 - np.asarray(Image.open(place / "letters" / "bar" / "0.png")))
+    run_ = il.load(place / "digits")
+    both = run_.inputs.x([board, place / "letters" / "bar" / "0.png"])
+    assert both.shape == (2, 1, 28, 28)
+    assert torch.allclose(both[0], both[1], atol=0.03)
+    assert both[0, 0, 14].min() > 0.9
+    wide = run_.inputs.x([board.resize((56, 28)), board.convert("RGBA")])
+    assert wide[0, 0, 0].max() < 0.1
+
+
+@pytest.mark.parametrize("support", ["arrays.npz", "table.csv"])
+def test_numbers_are_learnt_from_arrays_or_a_table(place: Path, support: str) -> None:
+    out = place / f"{support}.task"
+    given = () if support.endswith("npz") else ("--target", "amount")
+    result("adapt", place / "sines", "--support", place / support, "--out", out, *given)
+    np.save(place / "x.npy", np.linspace(-3, 3, 8)[:, None])
+    found = result("predict", out, place / "x.npy")
+    assert found.keys() == {"inputs", "mean", "std"}
+    task = il.load_adapted(out)
+    assert np.allclose(np.ravel(found["mean"]), np.ravel(task.predict(np.load(place / "x.npy"))))
+
+
+def test_settings_of_the_algorithm_and_a_standalone_file(place: Path) -> None:
+    out = place / "alone.task"
+    found = result(
+        *("adapt", place / "sines", "--support", place / "arrays.npz", "--out", out),
+        *("--inner-steps", "5", "--standalone", "--keep-support"),
+    )
+    assert found["standalone"] is True
+    loaded = il.load_adapted(out)
+    assert loaded.learner.spec.settings["inner_steps"] == 5
+    assert len(loaded.support.y) == 8
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ("adapt nowhere --support letters --out t", "is not a run folder"),
+        ("adapt digits --support nowhere --out t", "there is no file or folder 'nowhere'"),
+        ("adapt digits --support digits --out t", "holds no class folders with images"),
+        ("adapt digits --support digits/settings.json --out t", "is nothing that can be read here"),
+        ("adapt sines --support letters --out t", "is for classification"),
+        ("adapt sines --support table.csv --out t", "which column of 'table.csv' holds"),
+        ("adapt sines --support table.csv --target amont --out t", "did you mean amount?"),
+        ("adapt sines --support bad.npz --out t", "cannot be read as arrays"),
+        ("adapt sines --support x.npz --out t", "must hold an array 'y', it has x"),
+        ("adapt digits --support broken --out t", "cannot be read as an image"),
+        ("adapt digits --support letters --out table.csv", "choose another --out"),
+        (
+            "adapt digits --support letters --out t --inner-lr 1",
+            "protonet has no option --inner-lr",
+        ),
+        ("adapt digits --support letters --out t --orders 0", "orders must be a whole number"),
+        ("predict table.csv x.npz", "is damaged or not a file of innerloop"),
+        ("predict nowhere x.npz", "there is no file 'nowhere'"),
+        ("predict good digits", "holds no images"),
+        ("predict good missing.png", "there is no file 'missing.png'"),
+        ("predict good table.txt", "'table.txt' is not there"),
+        ("predict good x.npz", "shaped like the support set's"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_nothing_is_written(
+    place: Path, arguments: str, sentence: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(place)
+    Path("bad.npz").write_bytes(b"PK no")
+    np.savez("x.npz", x=np.zeros((2, 1)))
+    Path("broken/a").mkdir(parents=True, exist_ok=True)
+    Path("broken/a/a.png").write_bytes(b"\x89PNG")
+    if not Path("good").exists():
+        assert run("adapt", "digits", "--support", "letters", "--out", "good").exit_code == 0
+    done = run(*arguments.split())
+    assert done.exit_code == 2, done.output
+    assert sentence in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert not Path("t").exists()
