@@ -14,14 +14,21 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from innerloop.errors import InnerloopError
+from innerloop.errors import InnerloopError, InputError
 from innerloop.language import say
+from innerloop.training.files import disk_error
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 Seed = Annotated[int, typer.Option(help="Decides the weights drawn and the episodes.")]
 
 messages = Console(stderr=True, highlight=False)
 out = Console(highlight=False)
+
+MEMORY = InputError(
+    "The memory of this machine does not suffice; lower --meta-batch, --shots, --queries or "
+    "--inner-steps, or take a smaller --model.",
+    "本机内存不足；请减小 --meta-batch、--shots、--queries 或 --inner-steps，或换用更小的 --model。",
+)
 
 
 def tell(text: str) -> None:
@@ -51,6 +58,7 @@ def command(function: Callable[..., Any]) -> Callable[..., Any]:
         as_json = bool(options.get("json"))
         try:
             with warnings.catch_warnings():
+                warnings.simplefilter("default", UserWarning)
                 warnings.showwarning = lambda text, *_, **__: tell(str(text))
                 return function(*args, **options)
         except InnerloopError as error:
@@ -65,6 +73,11 @@ def command(function: Callable[..., Any]) -> Callable[..., Any]:
         except Exception as error:
             if os.environ.get("INNERLOOP_DEBUG"):
                 raise
+            if lacks_memory(error):
+                fail(str(MEMORY), MEMORY.exit_code, as_json)
+            if isinstance(error, OSError):
+                told = disk_error(error)
+                fail(str(told), told.exit_code, as_json)
             fail(
                 say(
                     f"This is our fault, not yours: {type(error).__name__}: {error}. "
@@ -77,6 +90,14 @@ def command(function: Callable[..., Any]) -> Callable[..., Any]:
             )
 
     return run
+
+
+def lacks_memory(error: Exception) -> bool:
+    """Whether Python, torch or a device could not have the memory they asked for."""
+    if isinstance(error, MemoryError):
+        return True
+    words = ("allocate memory", "not enough memory", "out of memory", "Storage size calculation")
+    return isinstance(error, RuntimeError) and any(each in str(error) for each in words)
 
 
 def fail(sentence: str, code: int, as_json: bool = False) -> None:

@@ -62,7 +62,8 @@ def train(
     validate_every: Annotated[int | None, typer.Option(help="Steps between validations.")] = None,
     seed: Seed = 0,
     out: Annotated[
-        Path | None, typer.Option(help="The run folder; runs/TASKS-ALGORITHM without it.")
+        str | None,
+        typer.Option(metavar="DIR", help="The run folder; runs/TASKS-ALGORITHM without it."),
     ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on where the folder stopped.")
@@ -99,8 +100,8 @@ def train(
     training = {**recipe_for(tasks, algorithm).training, **given}
     if minutes is not None and steps is None:
         training.pop("steps", None)
-    out = out or Path("runs") / f"{tasks}-{algorithm}"
-    run = train_run(learner, family, **training, seed=seed, out=out, resume=resume)
+    folder = Path("runs") / f"{tasks}-{algorithm}" if out is None else out
+    run = train_run(learner, family, **training, seed=seed, out=folder, resume=resume)
     report(run)
     if json:
         emit(summary(run))

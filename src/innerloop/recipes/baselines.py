@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import warnings
+
 from innerloop.adapted import Run, load, train
 from innerloop.algorithms import ALGORITHMS
 from innerloop.evaluation.baselines import (
@@ -11,8 +14,10 @@ from innerloop.evaluation.baselines import (
     tuned,
     untrained_baselines,
 )
+from innerloop.language import say
 from innerloop.outer import Learner
 from innerloop.tasks import Tasks
+from innerloop.training.files import CannotWrite
 
 Beside = dict[str, Baseline | LeftOut]
 
@@ -30,11 +35,12 @@ def baselines_for(run: Run, tasks: Tasks, *, pretrained: bool = True) -> Beside:
     if not pretrained or run.tasks is None:
         return beside
     ready: Beside = {}
+    learnt: Run | None = None
     for name, learner in pretrained_baselines(run.learner, run.tasks).items():
         if isinstance(learner, LeftOut):
             ready[name] = learner
             continue
-        learnt = pretrain(run, learner)
+        learnt = learnt or pretrain(run, learner)
         moves = learner.spec.settings["moves"]
         ready[name] = tuned(learnt.learner.replace(moves=moves), learnt.meta, tasks.validation)
     return {**ready, **beside}
@@ -50,12 +56,23 @@ def pretrain(run: Run, learner: Learner) -> Run:
     assert run.tasks is not None
     asked = run.settings.get("training", {})
     classifies = run.tasks.kind == "classification"
-    return train(
+    learn = functools.partial(
+        train,
         learner.replace(moves="all"),
         run.tasks,
         steps=min(run.steps, ALGORITHMS["finetune"].suggestions.steps),  # type: ignore[attr-defined]
         meta_batch=None if classifies else asked.get("meta_batch"),
         seed=asked.get("seed", 0),
-        out=folder,
-        resume=folder is not None and (folder / "settings.json").is_file(),
     )
+    try:
+        return learn(out=folder, resume=folder is not None and (folder / "settings.json").is_file())
+    except CannotWrite as error:
+        warnings.warn(
+            say(
+                f"{error} The fine-tuned baseline is kept in memory this time, and trained again "
+                "the next time.",
+                f"{error}本次将微调基线保存在内存中，下次会重新训练。",
+            ),
+            stacklevel=2,
+        )
+        return learn()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -21,18 +22,42 @@ FORMAT = "innerloop 1"
 BESIDE = ".half-"  # a name that begins like this is a file not yet whole
 
 
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}  # not the user's doing
+
+
+class CannotWrite(InnerloopError):
+    """A file that could not be written; what was saved before is whole. Exit 1 if the disk is full
+    or broken, 2 if the place was a bad choice."""
+
+    def __init__(self, en: str, zh: str, exit_code: int):
+        super().__init__(en, zh)
+        self.exit_code = exit_code
+
+
+def disk_error(error: OSError, path: Path | str | None = None) -> CannotWrite:
+    """The sentence for what the system says."""
+    where, reason = str(path or error.filename or "?"), error.strerror or str(error)
+    if error.errno in FULL:
+        return CannotWrite(
+            f"Cannot write {where!r}: {reason}; free some space or choose another folder. "
+            "What was saved before is whole.",
+            f"无法写入 {where!r}：{reason}；请释放空间或换一个文件夹。此前保存的内容完好。",
+            exit_code=1,
+        )
+    return CannotWrite(
+        f"Cannot use {where!r}: {reason}; choose a folder (--out) that you may read and write.",
+        f"无法使用 {where!r}：{reason}；请选择可读写的文件夹（--out）。",
+        exit_code=2,
+    )
+
+
 @contextlib.contextmanager
 def disk_errors(path: Path) -> Iterator[None]:
     """A full disk or a read-only folder becomes one sentence."""
     try:
         yield
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise InnerloopError(
-            f"Cannot write {str(path)!r}: {reason}; free some space or choose another folder. "
-            "What was saved before is whole.",
-            f"无法写入 {str(path)!r}：{reason}；请释放空间或换一个文件夹。此前保存的内容完好。",
-        ) from error
+        raise disk_error(error, path) from error
 
 
 def write_atomically(path: Path, content: bytes) -> None:

@@ -82,10 +82,11 @@ class RunFolder:
 
     def check_free(self) -> None:
         """A folder that holds something else is not ours to write in."""
-        if self.exists or not self.path.is_dir():
-            return
-        others = sorted(p.name for p in self.path.iterdir() if p.name != "state")
-        others += [p.name for p in (self.path / "state").glob("*") if not is_ours(p)]
+        with disk_errors(self.path):
+            if self.exists or not self.path.is_dir():
+                return
+            others = sorted(p.name for p in self.path.iterdir() if p.name != "state")
+            others += [p.name for p in (self.path / "state").glob("*") if not is_ours(p)]
         if others:
             raise InputError(
                 f"a run needs a folder of its own, and {str(self.path)!r} holds {others[0]!r}; choose "
@@ -102,9 +103,11 @@ class RunFolder:
         """Remove what a run has written here; `check_free` has made sure that all of it is ours."""
         shutil.rmtree(self.path / "state", ignore_errors=True)
         for name in ("settings.json", "history.jsonl", "meta.safetensors"):
-            (self.path / name).unlink(missing_ok=True)
-        if self.path.is_dir() and not any(self.path.iterdir()):
-            self.path.rmdir()
+            with contextlib.suppress(OSError):
+                (self.path / name).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            if not any(self.path.iterdir()):
+                self.path.rmdir()
 
     # settings
 
@@ -113,14 +116,18 @@ class RunFolder:
 
     def read_settings(self) -> Settings:
         path = self.path / "settings.json"
-        if not path.is_file():
+        with disk_errors(path):
+            found = path.is_file()
+        if not found:
             raise InputError(
                 f"{str(self.path)!r} is not a run folder: it has no settings.json; "
                 "give the folder that train wrote.",
                 f"{str(self.path)!r} 不是运行文件夹：缺少 settings.json；请给出 train 写入的文件夹。",
             )
         try:
-            settings = json.loads(path.read_text(encoding="utf-8"))
+            with disk_errors(path):
+                text = path.read_text(encoding="utf-8")
+            settings = json.loads(text)
         except ValueError as error:
             raise damaged(path) from error
         if not isinstance(settings, dict) or not settings.keys() >= set(ASKED):
