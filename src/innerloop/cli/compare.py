@@ -12,6 +12,7 @@ from innerloop.cli.console import AsJson, Seed, command, emit, messages
 from innerloop.cli.evaluate import tasks_of
 from innerloop.errors import InputError
 from innerloop.evaluation import compare as compare_pairs
+from innerloop.evaluation.judging import check_episodes
 
 
 @command
@@ -32,6 +33,7 @@ def compare(
 
     Example: innerloop compare runs/omniglot-maml runs/omniglot-protonet --shots 5
     """
+    check_episodes(episodes)
     if len(runs) < 2:
         raise InputError(
             f"compare needs at least two runs, got {len(runs)}; name another run folder.",

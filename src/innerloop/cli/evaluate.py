@@ -13,6 +13,7 @@ from innerloop.cli.names import tasks_named
 from innerloop.cli.settings import read_settings
 from innerloop.errors import InputError
 from innerloop.evaluation import evaluate as judge
+from innerloop.evaluation.judging import check_episodes
 from innerloop.recipes import baselines_for
 from innerloop.tasks import Tasks
 
@@ -46,11 +47,7 @@ def evaluate(
 
     Example: innerloop evaluate runs/first --shots 5 --episodes 1000
     """
-    if episodes < 1:
-        raise InputError(
-            f"--episodes must be at least 1, got {episodes}; 600 give a narrow interval.",
-            f"--episodes 至少为 1，收到 {episodes}；600 可得到较窄的区间。",
-        )
+    check_episodes(episodes)
     trained = load(run)
     settings = read_settings(trained.learner.spec.algorithm, context.args, OWN)
     learner = trained.learner.replace(**settings) if settings else trained.learner

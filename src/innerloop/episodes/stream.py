@@ -10,8 +10,10 @@ import numpy as np
 
 from innerloop.core import Episodes
 from innerloop.episodes.draws import Draws
-from innerloop.episodes.spans import Span, as_span
+from innerloop.episodes.spans import Span, as_span, most
 from innerloop.errors import InputError
+
+ROWS = 100_000_000  # of a batch, support and query: beyond that it is a slip of the keyboard
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,8 +58,19 @@ class Stream(ABC):
                 f"a batch needs at least one task, got tasks={tasks}; ask for 1 or more.",
                 f"一个批次至少要有一个任务，收到 tasks={tasks}；请给 1 或更大的数。",
             )
+        self._check_size(tasks)
         numbers = np.arange(index * tasks, (index + 1) * tasks)
         return self.draw(Draws(seed, self.name, numbers))
+
+    def _check_size(self, tasks: int) -> None:
+        a_task = max(1, most(self.ways)) * (most(self.shots) + most(self.queries))
+        if tasks * a_task > ROWS:
+            raise InputError(
+                f"a batch may hold at most {ROWS:,} rows, but {tasks} tasks of {a_task} rows (ways x "
+                "(shots + queries)) were asked for; lower --shots, --queries, --ways or --meta-batch.",
+                f"一个批次最多 {ROWS:,} 行，而所需为 {tasks} 个任务、每个 {a_task} 行"
+                "（类别数 ×（shots + queries））；请减小 --shots、--queries、--ways 或 --meta-batch。",
+            )
 
     def replace(self, **changes: Any) -> Self:
         """The same stream with other ways, shots or queries."""
