@@ -51,12 +51,13 @@ class Network:
             self._build: Build | None = self.spec.build if self.spec else None
         elif callable(model):
             self._build = model
-            model = model()
+            model = made_by(model)
         if not isinstance(model, nn.Module):
             raise InputError(
-                f"a model must be a torch.nn.Module or a function that makes one, got "
-                f"{type(model).__name__}.",
-                f"模型必须是 torch.nn.Module 或返回它的函数，收到的是 {type(model).__name__}。",
+                "a model must be a torch.nn.Module or a function without arguments that makes one, "
+                f"got {type(model).__name__}; pass torch.nn.Linear(1, 1), say.",
+                "模型必须是 torch.nn.Module 或返回它的无参函数，收到的是 "
+                f"{type(model).__name__}；例如传入 torch.nn.Linear(1, 1)。",
             )
         self.module = model
         self.names = dict.fromkeys(n for n, p in model.named_parameters() if p.requires_grad)
@@ -217,3 +218,18 @@ def _reset(module: nn.Module) -> nn.Module:
         if callable(reset):
             reset()
     return module
+
+
+def made_by(build: Build) -> nn.Module:
+    """What a user's function makes; where it fails, a sentence that names it."""
+    try:
+        return build()
+    except Exception as error:
+        name = getattr(build, "__name__", type(build).__name__)
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise InputError(
+            f"a function that makes a model is called without arguments, and {name}() failed "
+            f"({reason}); write one that needs none, such as lambda: torch.nn.Linear(1, 1).",
+            f"生成模型的函数以无参方式调用，而 {name}() 失败（{reason}）；"
+            "请写一个无需参数的函数，例如 lambda: torch.nn.Linear(1, 1)。",
+        ) from error

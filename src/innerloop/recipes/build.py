@@ -112,9 +112,10 @@ def imported(reference: str) -> Model:
         sys.path.insert(0, here)
     try:
         return getattr(importlib.import_module(module), attribute)  # type: ignore[no-any-return]
-    except (ImportError, AttributeError) as error:
+    except Exception as error:  # whatever the user's own module may raise
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise InputError(
-            f"--model {reference} cannot be imported ({error}); write package.module:function, "
+            f"--model {reference} cannot be imported ({reason}); write package.module:function, "
             "from the folder that holds the package.",
-            f"无法导入 --model {reference}（{error}）；请在包所在目录下使用 package.module:function。",
-        ) from None
+            f"无法导入 --model {reference}（{reason}）；请在包所在目录下使用 package.module:function。",
+        ) from error
