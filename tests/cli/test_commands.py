@@ -120,7 +120,7 @@ def test_help_ends_with_an_example(command: str) -> None:
         ("train sinusoids --algorithm maml --model nope", "--model must be one of mlp"),
         ("train sinusoids --algorithm maml --model conv4", "takes images"),
         ("train sinusoids --algorithm maml --model no.such:thing", "cannot be imported"),
-        ("train sinusoids --algorithm protonet --steps 1", "protonet classifies"),
+        ("train sinusoids --algorithm protonet --steps 1", "protonet tells classes apart"),
         ("evaluate nowhere", "is not a run folder"),
         ("compare nowhere", "at least two runs"),
         ("data verify mnist", "must be one of omniglot"),

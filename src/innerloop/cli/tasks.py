@@ -51,9 +51,13 @@ def show_tasks(
         emit(facts)
         return
     out.print(f"{facts['name']}: {facts['kind']}, {facts['settings']}", markup=False)
+    if facts["name"] in TASKS:
+        out.print(first_line(TASKS[facts["name"]]), markup=False)
     for split, held in facts["splits"].items():
-        counts = {k: v for k, v in held.items() if k != "groups"}
-        out.print(f"[bold]{split}[/bold]  " + ", ".join(f"{k} {v}" for k, v in counts.items()))
+        counts = [f"{k} {v}" for k, v in held.items() if k != "groups" and v is not None]
+        if held.get("classes") is None:
+            counts.append(say("every task is new", "每个任务都是新的"))
+        out.print(f"[bold]{split}[/bold]  " + ", ".join(counts), soft_wrap=True)
         groups = held.get("groups") or {}
         if not groups:
             continue

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from innerloop.episodes import Stream, most
+from innerloop.errors import InputError
 from innerloop.tasks.inputs import Inputs
 
 Kind = Literal["classification", "regression", "multilabel"]
@@ -53,5 +54,14 @@ class Tasks:
     def replace(self, **changes: Any) -> Tasks:
         """The same family with other ways, shots or queries in all three splits."""
         changes = {k: v for k, v in changes.items() if v is not None}
+        if "ways" in changes and self.kind != "classification":
+            raise no_classes(self.name)
         splits: dict[str, Any] = {name: self.split(name).replace(**changes) for name in SPLITS}
         return replace(self, **splits, settings={**self.settings, **changes})
+
+
+def no_classes(name: str) -> InputError:
+    return InputError(
+        f"{name} is regression and has no classes, so --ways does not apply; leave it out.",
+        f"{name} 是回归任务，没有类别，--ways 不适用；请去掉它。",
+    )

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from innerloop.core import Episodes, Examples
-from innerloop.episodes import Draws, Stream
+from innerloop.episodes import Draws, Stream, most, spelt
 from innerloop.errors import InputError
-from innerloop.tasks.base import SPLITS, Tasks
+from innerloop.tasks.base import SPLITS, Tasks, no_classes
 
 Family = Callable[[Draws], Callable[[Tensor], Tensor]]
 
@@ -27,10 +27,27 @@ class FunctionStream(Stream):
     low: float = -5.0
     high: float = 5.0
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.ways is not None:
+            raise no_classes(self.name.partition("/")[0])
+        for rule, value in (("shots", self.shots), ("queries", self.queries)):
+            if not isinstance(value, int):
+                raise InputError(
+                    f"{rule} of {self.name} must be one number, got the range {spelt(value)}; "
+                    "choose one of them.",
+                    f"{self.name} 的 {rule} 必须是一个数，收到范围 {spelt(value)}；请选定一个数。",
+                )
+            if value < 1:
+                raise InputError(
+                    f"{rule} must be at least 1, got {value}; a task needs rows to learn from.",
+                    f"{rule} 至少为 1，收到 {value}；任务需要可供学习的样本。",
+                )
+
     def draw(self, draws: Draws) -> Episodes:
         f = self.family(draws)
-        support = draws.uniform(self.shots, 1, low=self.low, high=self.high)  # (T, S, 1)
-        query = draws.uniform(self.queries, 1, low=self.low, high=self.high)  # (T, Q, 1)
+        support = draws.uniform(most(self.shots), 1, low=self.low, high=self.high)  # (T, S, 1)
+        query = draws.uniform(most(self.queries), 1, low=self.low, high=self.high)  # (T, Q, 1)
         return Episodes(
             support=Examples(support, f(support)),
             query=Examples(query, f(query)),
@@ -52,12 +69,6 @@ def line(draws: Draws) -> Callable[[Tensor], Tensor]:
 
 
 def function_tasks(name: str, family: Family, shots: int, queries: int) -> Tasks:
-    for rule, value in (("shots", shots), ("queries", queries)):
-        if value < 1:
-            raise InputError(
-                f"{rule} must be at least 1, got {value}; a task needs rows to learn from.",
-                f"{rule} 至少为 1，收到 {value}；任务需要可供学习的样本。",
-            )
     splits: dict[str, Any] = {
         split: FunctionStream(name=f"{name}/{split}", shots=shots, queries=queries, family=family)
         for split in SPLITS
