@@ -15,12 +15,13 @@ from innerloop.algorithms import (
     nearest_neighbour,
     protonet,
     reptile,
+    ridge,
     scratch,
 )
 from innerloop.core import Episode, Episodes, Examples, Meta, MetaGradient
 from innerloop.errors import InnerloopError, InputError
 from innerloop.evaluation import compare, evaluate
-from innerloop.inner import first_order, truncated, unrolled
+from innerloop.inner import first_order, rules, truncated, unrolled
 from innerloop.language import use_language
 from innerloop.outer import Learner
 from innerloop.training import Verdict

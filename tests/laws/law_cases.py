@@ -19,6 +19,7 @@ VARIANTS = {  # settings that are another algorithm in all but name: they keep t
     "protonet": {"distance": "cosine"},
     "finetune": {"moves": "all"},
     "reptile": {"adam": True},
+    "ridge": {"standardise": True},
     "nearest_neighbour": {"neighbours": 3},
     "nearest_centroid": {"normalise": True},
 }

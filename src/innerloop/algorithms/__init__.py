@@ -9,6 +9,7 @@ from innerloop.algorithms.meta_sgd import meta_sgd
 from innerloop.algorithms.nearest import nearest_centroid, nearest_neighbour
 from innerloop.algorithms.protonet import protonet
 from innerloop.algorithms.reptile import reptile
+from innerloop.algorithms.ridge import ridge
 from innerloop.algorithms.scratch import scratch
 
 ALGORITHMS = {
@@ -19,6 +20,7 @@ ALGORITHMS = {
     "meta_sgd": meta_sgd,
     "reptile": reptile,
     "protonet": protonet,
+    "ridge": ridge,
     "finetune": finetune,
     "baseline_pp": baseline_pp,
     "scratch": scratch,
