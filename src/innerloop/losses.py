@@ -10,8 +10,12 @@ from torch.nn import functional as F
 
 from innerloop.core import Examples
 from innerloop.errors import InputError
+from innerloop.tree import Tree
 
 Loss = Callable[[Tensor, Tensor], Tensor]
+Answer = Callable[[Tree], Tensor]  # inputs -> outputs, by the model as it stands
+Objective = Callable[[Answer, Examples], Tensor]
+InnerLoss = Loss | Objective
 
 
 def mse(outputs: Tensor, targets: Tensor) -> Tensor:
@@ -20,6 +24,12 @@ def mse(outputs: Tensor, targets: Tensor) -> Tensor:
     >>> mse(torch.tensor([[1.0], [3.0]]), torch.tensor([[0.0], [0.0]]))
     tensor([1., 9.])
     """
+    if not targets.dtype.is_floating_point:
+        raise InputError(
+            f"mse compares numbers, but the targets are {kind(targets)}; use cross_entropy for "
+            "classes, or targets.float() for numbers.",
+            f"mse 比较数值，而目标是 {kind(targets)}；类别请用 cross_entropy，数值请用 targets.float()。",
+        )
     if outputs.shape != targets.shape:
         raise InputError(
             f"outputs and targets must have the same shape, got {tuple(outputs.shape)} and "
@@ -36,6 +46,13 @@ def cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:
     >>> cross_entropy(torch.zeros(1, 2), torch.tensor([0]))
     tensor([0.6931])
     """
+    if targets.dtype.is_floating_point:
+        raise InputError(
+            f"cross_entropy needs class numbers 0, 1, ..., but the targets are {kind(targets)}; use "
+            "mse for numbers, or targets.long() for classes.",
+            f"cross_entropy 需要类别编号 0、1……，而目标是 {kind(targets)}；数值请用 mse，"
+            "类别请用 targets.long()。",
+        )
     return F.cross_entropy(outputs, targets, reduction="none")
 
 
@@ -80,6 +97,11 @@ def class_columns(outputs: Tensor, examples: Examples) -> Tensor:
 def mean_loss(loss: Loss | None, outputs: Tensor, examples: Examples) -> Tensor:
     """The mean over an episode's real rows of `loss`, or of the default loss for its targets."""
     loss = loss or default_for(examples.y)
+    if is_objective(loss):
+        raise InputError(
+            "an objective, which runs the model itself, is an inner loss; pass it as inner_loss.",
+            "objective 自行运行模型，只能作为内循环损失；请通过 inner_loss 传入。",
+        )
     each = loss(class_columns(outputs, examples), examples.y)
     if each.shape != examples.y.shape[:1]:
         raise InputError(
@@ -92,3 +114,41 @@ def mean_loss(loss: Loss | None, outputs: Tensor, examples: Examples) -> Tensor:
         return each.mean()
     real = examples.mask.to(each.dtype)
     return torch.where(examples.mask, each, 0.0).sum() / real.sum().clamp(min=1)
+
+
+def objective(function: Objective) -> Objective:
+    """Mark `function(answer, examples) -> scalar` as an inner loss that runs the model itself,
+    as often and on whatever inputs it likes: for self-supervised adaptation, which need not look
+    at `examples.y` (test-time training: Sun et al. 2020, arXiv:1909.13231).
+
+    >>> @objective
+    ... def consistency(answer, support):
+    ...     return (answer(support.x) - answer(support.x.flip(-1))).square().mean()
+    >>> support = Examples(torch.ones(2, 3), torch.zeros(2))
+    >>> loss_on(consistency, lambda x: x, support)
+    tensor(0.)
+    """
+    function.runs_the_model = True  # type: ignore[attr-defined]
+    return function
+
+
+def is_objective(loss: InnerLoss | None) -> bool:
+    return getattr(loss, "runs_the_model", False)
+
+
+def loss_on(loss: InnerLoss | None, answer: Answer, examples: Examples) -> Tensor:
+    """The mean loss of what the model answers to the examples, or what an objective makes of it."""
+    if not is_objective(loss):
+        return mean_loss(loss, answer(examples.x), examples)  # type: ignore[arg-type]
+    value: Tensor = loss(answer, examples)  # type: ignore[misc, arg-type]
+    if value.dim():
+        raise InputError(
+            f"an objective must return one number, got shape {tuple(value.shape)}; take its mean().",
+            f"objective 必须返回一个数，却得到形状 {tuple(value.shape)}；请对其取 mean()。",
+        )
+    return value
+
+
+def kind(values: Tensor) -> str:
+    """float32, int64"""
+    return str(values.dtype).removeprefix("torch.")

@@ -67,3 +67,19 @@ def test_names_that_lead_nowhere_are_said(name):
 def test_an_unknown_algorithm_lists_the_known_ones():
     with pytest.raises(il.InputError, match="no algorithm 'magic' here; it has: maml, fomaml"):
         spec_from_json({"algorithm": "magic", "model": None, "settings": {}})
+
+
+def test_inner_settings_come_back():
+    learner = il.maml(
+        il.models.mlp,
+        inner_optimiser=il.rules.Adam(betas=(0.0, 0.99)),
+        inner_rates="layer",
+        inner_clip=2.0,
+        inner_loss=il.losses.mse,
+        moves=("*.weight", "1.*"),
+        freeze="3.*",
+    )
+    again = through_json(learner)
+    assert again.spec.settings == learner.spec.settings
+    assert again.method.how_far == learner.method.how_far
+    assert again.method.moving() == learner.method.moving() == ["1.weight", "1.bias", "5.weight"]

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from innerloop.inner import Descent, Sgd, head, unrolled
-from innerloop.inner.through import Through
-from innerloop.losses import Loss
-from innerloop.models import Network
-from innerloop.models.network import Model
-from innerloop.outer import algorithm
+from dataclasses import replace
+
+from innerloop.algorithms.maml import maml
+from innerloop.inner import Descent, head
+from innerloop.outer import algorithm, like
 
 
 @algorithm()
-def anil(
-    model: Model,
-    loss: Loss | None = None,
-    *,
-    inner_lr: float = 0.01,
-    inner_steps: int = 1,
-    through: Through = unrolled,
-    transductive: bool = False,
-) -> Descent:
+@like(maml)
+def anil(descent: Descent) -> Descent:
     """MAML whose inner loop moves the output layer alone; the body is learnt across tasks.
 
         head_k+1 = head_k - inner_lr * grad_head L_support(body, head_k)
@@ -33,13 +25,4 @@ def anil(
     >>> list(learner.adapt(meta, il.Examples(torch.ones(2, 1), torch.ones(2, 1)))["params"])
     ['2.weight', '2.bias']
     """
-    rule = Sgd(inner_lr)
-    return Descent(
-        Network(model),
-        loss,
-        rule,
-        inner_steps,
-        which=head,
-        through=through,
-        transductive=transductive,
-    )
+    return replace(descent, which=head)

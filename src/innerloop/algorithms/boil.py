@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from innerloop.inner import Descent, Sgd, body, unrolled
-from innerloop.inner.through import Through
-from innerloop.losses import Loss
-from innerloop.models import Network
-from innerloop.models.network import Model
-from innerloop.outer import algorithm
+from dataclasses import replace
+
+from innerloop.algorithms.maml import maml
+from innerloop.inner import Descent, body
+from innerloop.outer import algorithm, like
 
 
 @algorithm()
-def boil(
-    model: Model,
-    loss: Loss | None = None,
-    *,
-    inner_lr: float = 0.1,
-    inner_steps: int = 1,
-    through: Through = unrolled,
-    transductive: bool = False,
-) -> Descent:
+@like(maml, inner_lr=0.1)
+def boil(descent: Descent) -> Descent:
     """MAML whose inner loop leaves the output layer alone, so that the features must change.
 
         body_k+1 = body_k - inner_lr * grad_body L_support(body_k, head)
@@ -34,13 +26,4 @@ def boil(
     >>> list(learner.adapt(meta, il.Examples(torch.ones(2, 1), torch.ones(2, 1)))["params"])
     ['0.weight', '0.bias']
     """
-    rule = Sgd(inner_lr)
-    return Descent(
-        Network(model),
-        loss,
-        rule,
-        inner_steps,
-        which=body,
-        through=through,
-        transductive=transductive,
-    )
+    return replace(descent, which=body)

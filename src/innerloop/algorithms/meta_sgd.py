@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-from innerloop.inner import Descent, Learnt, unrolled
-from innerloop.inner.through import Through
-from innerloop.losses import Loss
-from innerloop.models import Network
-from innerloop.models.network import Model
-from innerloop.outer import algorithm
+from innerloop.algorithms.maml import maml
+from innerloop.inner import Descent
+from innerloop.outer import algorithm, like
 
 
 @algorithm()
-def meta_sgd(
-    model: Model,
-    loss: Loss | None = None,
-    *,
-    inner_lr: float = 0.01,
-    inner_steps: int = 1,
-    through: Through = unrolled,
-    transductive: bool = False,
-) -> Descent:
+@like(maml, fixed={"inner_rates": "weight"})
+def meta_sgd(descent: Descent) -> Descent:
     """MAML that also learns how far, and in which direction, each weight moves.
 
         theta_k+1 = theta_k - alpha * grad L_support(theta_k),   elementwise
@@ -35,11 +25,4 @@ def meta_sgd(
     >>> meta.params["inner_lr.weight"]
     tensor([[0.1000]])
     """
-    return Descent(
-        Network(model),
-        loss,
-        Learnt(inner_lr),
-        inner_steps,
-        through=through,
-        transductive=transductive,
-    )
+    return descent

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import torch
 from torch import Generator, Tensor
 
+from innerloop.algorithms.maml import maml
 from innerloop.core import Episode, Meta, Params, concatenate
-from innerloop.inner import Adam, Descent, Rule, Sgd, first_order
+from innerloop.inner import Adam, Clipped, Descent, Rule, first_order
 from innerloop.inner.descent import last_of
-from innerloop.losses import Loss, mean_loss
-from innerloop.models import Network
-from innerloop.models.network import Model
-from innerloop.outer import algorithm
+from innerloop.losses import mean_loss
+from innerloop.outer import algorithm, like
 from innerloop.tree import detached
 
 
@@ -35,16 +35,16 @@ class Reptile(Descent):
         return grads, mean_loss(self.loss, outputs, rows), meta.state
 
 
+NOT_HERE = {  # nothing is differentiated, and the start is the walk's alone
+    "through": first_order,
+    "inner_rates": "fixed",
+    "inner_loss": None,
+}
+
+
 @algorithm(optimiser="sgd", lr=1.0, schedule="linear")
-def reptile(
-    model: Model,
-    loss: Loss | None = None,
-    *,
-    inner_lr: float = 0.02,
-    inner_steps: int = 5,
-    adam: bool = False,
-    transductive: bool = False,
-) -> Reptile:
+@like(maml, fixed=NOT_HERE, inner_lr=0.02, inner_steps=5)
+def reptile(descent: Descent, *, adam: bool = False) -> Reptile:
     """Walk a few steps on a task, then move the start a part of the way there.
 
         phi = theta after inner_steps steps on the task's rows;   theta <- theta + lr * mean(phi - theta)
@@ -60,7 +60,14 @@ def reptile(
     >>> learner.suggestions.optimiser, learner.suggestions.lr
     ('sgd', 1.0)
     """
-    rule: Rule = Adam(inner_lr, betas=(0.0, 0.999)) if adam else Sgd(inner_lr)
-    return Reptile(
-        Network(model), loss, rule, inner_steps, through=first_order, transductive=transductive
-    )
+    settings = {f.name: getattr(descent, f.name) for f in fields(descent)}
+    if adam:
+        settings["how_far"] = by_adam(settings["how_far"])
+    return Reptile(**settings)
+
+
+def by_adam(rule: Any) -> Rule:
+    """Adam without momentum at the rule's rate, clipped where the rule is."""
+    if isinstance(rule, Clipped):
+        return replace(rule, rule=by_adam(rule.rule))
+    return Adam(rule.lr, betas=(0.0, 0.999))

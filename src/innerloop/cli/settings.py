@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import types
 from collections.abc import Callable, Iterator
-from typing import Any, get_args, get_type_hints
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from innerloop import losses
 from innerloop.algorithms import ALGORITHMS
 from innerloop.errors import InputError, did_you_mean, not_one_of
 from innerloop.inner import THROUGH, truncated
 from innerloop.inner.through import Through
-from innerloop.losses import Loss
+from innerloop.losses import InnerLoss, Loss
 from innerloop.outer.learner import settings_of
+from innerloop.recipes.build import imported
 
-LOSSES = {"mse": losses.mse, "cross_entropy": losses.cross_entropy}
+LOSSES = {
+    "mse": losses.mse,
+    "cross_entropy": losses.cross_entropy,
+    "binary_cross_entropy": losses.binary_cross_entropy,
+}
 
 
 def read_settings(algorithm: str, arguments: list[str], others: list[str]) -> dict[str, Any]:
@@ -63,11 +69,12 @@ def pairs(arguments: list[str]) -> Iterator[tuple[str, str | None]]:
 
 def convert(option: str, text: str | None, hint: Any) -> Any:
     """The text of one option as the type that the constructor asks for."""
-    kinds = [k for k in (get_args(hint) or (hint,)) if k is not type(None)]
+    kinds = kinds_of(hint)
     if hint == Through:
         return by_name(option, text, {**THROUGH, **truncations(text)}, "truncated(N)")
-    if hint in (Loss, Loss | None):
-        return by_name(option, text, LOSSES)
+    if hint in (Loss, Loss | None, InnerLoss | None):
+        known = {**LOSSES, **imports(option, text)}
+        return by_name(option, text, known, "package.module:function")
     if bool in kinds:
         return by_name(option, text or "true", {"true": True, "false": False})
     if text is None:
@@ -75,9 +82,11 @@ def convert(option: str, text: str | None, hint: Any) -> Any:
             f"{option} needs a value; write {option} VALUE.",
             f"{option} 需要一个值；请写成 {option} VALUE。",
         )
-    if str in kinds or all(isinstance(k, str) for k in kinds):
-        allowed = [k for k in kinds if isinstance(k, str)]
-        return by_name(option, text, {k: k for k in allowed}) if allowed else text
+    allowed = {k: k for k in kinds if isinstance(k, str)}
+    if allowed:
+        return by_name(option, text, allowed)
+    if str in kinds:
+        return text
     number = int if int in kinds and float not in kinds else float
     try:
         return number(text)
@@ -88,6 +97,20 @@ def convert(option: str, text: str | None, hint: Any) -> Any:
             f"{option} 必须是{'整数' if number is int else '数字'}，收到 {text!r}；"
             f"例如 {option} {'3' if number is int else '0.1'}。",
         ) from None
+
+
+def kinds_of(hint: Any) -> list[Any]:
+    """The types and, of a Literal, the words that a setting may be; None aside."""
+    if get_origin(hint) is Literal:
+        return list(get_args(hint))
+    if get_origin(hint) in (Union, types.UnionType):
+        return [k for part in get_args(hint) for k in kinds_of(part) if k is not type(None)]
+    return [hint]
+
+
+def imports(option: str, text: str | None) -> dict[str, Any]:
+    """ "package.module:function" -> that function."""
+    return {text: imported(text, option)} if text and ":" in text else {}
 
 
 def truncations(text: str | None) -> dict[str, Through]:

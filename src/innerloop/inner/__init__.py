@@ -2,7 +2,7 @@
 
 from innerloop.inner.descent import Descent, descend
 from innerloop.inner.prototypes import class_means, class_sums, require_classes
-from innerloop.inner.rules import Adam, Learnt, Rule, Sgd
+from innerloop.inner.rules import Adam, Clipped, Learnt, Rmsprop, Rule, Sgd
 from innerloop.inner.through import first_order, truncated, unrolled
 from innerloop.inner.untrained import Untrained
 from innerloop.inner.which import body, everything, head
@@ -12,8 +12,10 @@ THROUGH = {"unrolled": unrolled, "first_order": first_order}
 __all__ = [
     "THROUGH",
     "Adam",
+    "Clipped",
     "Descent",
     "Learnt",
+    "Rmsprop",
     "Rule",
     "Sgd",
     "Untrained",

@@ -14,8 +14,8 @@ from innerloop.core import Episode, Examples, Meta, Params
 from innerloop.errors import InputError
 from innerloop.inner.rules import Rule
 from innerloop.inner.through import Through, unrolled
-from innerloop.inner.which import Which, everything
-from innerloop.losses import Loss, mean_loss
+from innerloop.inner.which import Patterns, Which, everything, matching
+from innerloop.losses import InnerLoss, Loss, loss_on, mean_loss
 from innerloop.models import Network
 from innerloop.tree import Tree
 
@@ -67,7 +67,8 @@ class Descent:
     """`steps` gradient steps on the support loss, from a start that is learnt across tasks.
 
     Three independent questions: `which` parameters move, `how_far`, and how to differentiate
-    `through` the steps. `fast` holds the parameters that moved and, where the network has batch
+    `through` the steps. Of those that `which` names, patterns may pick some (`moves`) or leave some
+    still (`freeze`). `fast` holds the parameters that moved and, where the network has batch
     norm, the statistics of the support set, by which queries are normalised; `transductive`
     normalises queries by their own batch instead, so that they see each other.
     """
@@ -79,6 +80,9 @@ class Descent:
     which: Which = everything
     through: Through = unrolled
     transductive: bool = False
+    inner_loss: InnerLoss | None = None  # None: as the outer loop's
+    moves: Patterns = "*"
+    freeze: Patterns | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.steps, int) or self.steps < 0:
@@ -86,10 +90,19 @@ class Descent:
                 f"inner_steps must be a whole number of 0 or more, got {self.steps}; 0 predicts without adapting.",
                 f"inner_steps 必须是不小于 0 的整数，收到 {self.steps}；0 表示不适应直接预测。",
             )
+        self.moving()
+
+    def moving(self) -> list[str]:
+        """The names of the parameters that the inner loop moves."""
+        names = self.which(self.network)
+        if self.moves != "*":
+            names = matching(names, self.moves, "moves")
+        still = matching(names, self.freeze, "freeze") if self.freeze else []
+        return [name for name in names if name not in still]
 
     def init(self, generator: Generator | None = None) -> Meta:
         params, buffers = self.network.init(generator)
-        moving = {name: params[name] for name in self.which(self.network)}
+        moving = {name: params[name] for name in self.moving()}
         return Meta({**params, **self.how_far.learn(moving)}, buffers)
 
     def adapt(
@@ -133,15 +146,17 @@ class Descent:
 
     def _walk(self, meta: Meta, support: Examples, steps: int) -> Iterator[Params]:
         params = meta.params
-        fast = {name: params[name] for name in self.which(self.network)}
+        fast = {name: params[name] for name in self.moving()}
         still = {n: p for n, p in self._weights(params).items() if n not in fast}
         training = torch.is_grad_enabled()
 
         def support_loss(fast: Params) -> Tensor:
-            outputs = self.network.apply(
-                {**still, **fast}, meta.state, support.x, training=training
-            )
-            return mean_loss(self.loss, outputs, support)
+            weights = {**still, **fast}
+
+            def answer(x: Tree) -> Tensor:
+                return self.network.apply(weights, meta.state, x, training=training)
+
+            return loss_on(self.inner_loss or self.loss, answer, support)
 
         return walk(support_loss, fast, self.how_far, steps, through=self.through, learnt=params)
 

@@ -5,18 +5,19 @@ from __future__ import annotations
 import functools
 import inspect
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_type_hints
 
 import torch
 from torch import Generator, Tensor
 
-from innerloop.core import Episodes, Examples, Meta, MetaGradient, Method
+from innerloop.core import Episodes, Examples, Meta, MetaGradient, Method, no_rows
 from innerloop.errors import InnerloopError, InputError
 from innerloop.language import say
+from innerloop.outer.arguments import arguments_of, check_names
 from innerloop.outer.gradient import PATHS, by_loop, meta_gradient
-from innerloop.tree import Tree
+from innerloop.tree import Tree, rows
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,8 @@ class Learner:
 
     def adapt(self, meta: Meta, support: Examples, *, generator: Generator | None = None) -> Tree:
         """What is learnt from one task's support set; meta is left as it was."""
+        if not rows(support.y):
+            raise no_rows("support", "支持集")
         with torch.no_grad():
             return self.method.adapt(meta, support, generator=generator)
 
@@ -158,13 +161,7 @@ def settings_of(constructor: Callable[..., Any]) -> dict[str, Any]:
 
 
 def check_settings(constructor: Callable[..., Any], settings: dict[str, Any]) -> None:
-    for name in settings:
-        if name not in settings_of(constructor):
-            has = ", ".join(settings_of(constructor))
-            raise InputError(
-                f"{constructor.__name__} has no setting {name!r}; it has: {has}.",
-                f"{constructor.__name__} 没有设置 {name!r}；可用的有：{has}。",
-            )
+    check_names(constructor, settings, settings_of(constructor))
 
 
 def algorithm(**suggested: Any) -> Callable[[Callable[..., Method]], Callable[..., Learner]]:
@@ -177,13 +174,45 @@ def algorithm(**suggested: Any) -> Callable[[Callable[..., Method]], Callable[..
     def wrap(function: Callable[..., Method]) -> Callable[..., Learner]:
         @functools.wraps(function)
         def construct(*args: Any, **settings: Any) -> Learner:
-            bound = inspect.signature(function).bind(*args, **settings)
-            bound.apply_defaults()
-            call = dict(bound.arguments)
+            call = arguments_of(function, args, settings)
             spec = Spec(construct, call.pop("model", None), call)
             return Learner(function(*args, **settings), spec, Suggestions(**suggested))
 
         construct.suggestions = Suggestions(**suggested)  # type: ignore[attr-defined]
         return construct
+
+    return wrap
+
+
+def like(
+    base: Callable[..., Learner], *, fixed: Mapping[str, Any] | None = None, **defaults: Any
+) -> Callable[[Callable[..., Method]], Callable[..., Method]]:
+    """Make a function `name(method, *, settings...) -> Method`, which changes a method of `base`,
+    one that takes base's arguments itself: with other `defaults`, without those that are `fixed`,
+    and with settings of its own.
+    """
+    made_by: Callable[..., Method] = base.__wrapped__  # type: ignore[attr-defined]
+    fixed = fixed or {}
+
+    def wrap(change: Callable[..., Method]) -> Callable[..., Method]:
+        own = [p for p in inspect.signature(change).parameters.values() if p.kind is p.KEYWORD_ONLY]
+        shared = [
+            p.replace(default=defaults.get(p.name, p.default))
+            for p in inspect.signature(base).parameters.values()
+            if p.name not in fixed
+        ]
+        signature = inspect.Signature([*shared, *own])
+
+        @functools.wraps(change)
+        def make(*args: Any, **settings: Any) -> Method:
+            bound = signature.bind(*args, **settings)
+            bound.apply_defaults()
+            call = bound.arguments
+            further = {p.name: call.pop(p.name) for p in own}
+            return change(made_by(**call, **fixed), **further)
+
+        make.__signature__ = signature  # type: ignore[attr-defined]
+        make.__annotations__ = {**get_type_hints(made_by), **get_type_hints(change)}
+        return make
 
     return wrap

@@ -105,17 +105,17 @@ def model_for(tasks: Tasks, name: str | None, *, outputs: int | None, **further:
     return MODELS[name](outputs, channels=channels, size=size, **further)
 
 
-def imported(reference: str) -> Model:
-    """The function or Module that "package.module:function" names; the folder at hand is searched."""
+def imported(reference: str, option: str = "--model") -> Any:
+    """The function or object that "package.module:function" names; the folder at hand is searched."""
     module, _, attribute = reference.partition(":")
     if (here := str(Path.cwd())) not in sys.path:
         sys.path.insert(0, here)
     try:
-        return getattr(importlib.import_module(module), attribute)  # type: ignore[no-any-return]
+        return getattr(importlib.import_module(module), attribute)
     except Exception as error:  # whatever the user's own module may raise
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise InputError(
-            f"--model {reference} cannot be imported ({reason}); write package.module:function, "
+            f"{option} {reference} cannot be imported ({reason}); write package.module:function, "
             "from the folder that holds the package.",
-            f"无法导入 --model {reference}（{reason}）；请在包所在目录下使用 package.module:function。",
+            f"无法导入 {option} {reference}（{reason}）；请在包所在目录下使用 package.module:function。",
         ) from error
