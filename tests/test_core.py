@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+import innerloop as il
 from innerloop import Episode, Episodes, Examples, InputError
 from innerloop.core import concatenate
 from innerloop.tree import tree_map
@@ -84,3 +85,18 @@ def test_targets_of_several_numbers_are_joined_with_a_mask():
     )
     assert joined.mask is not None
     assert joined.mask.tolist() == [True, False, True]
+
+
+def test_a_task_without_rows_or_with_rows_of_one_side_only_is_refused():
+    def episodes(x, y):
+        return il.Episodes(il.Examples(x, y), il.Examples(torch.zeros(3, 2, 1), torch.zeros(3, 2)))
+
+    with pytest.raises(il.InputError, match="the support set of a task must hold at least one row"):
+        episodes(torch.zeros(3, 0, 1), torch.zeros(3, 0))
+    with pytest.raises(il.InputError, match=r"x is \(3, 4, 1\) and y \(3, 5, 1\); give every task"):
+        episodes(torch.zeros(3, 4, 1), torch.zeros(3, 5, 1))
+    with pytest.raises(il.InputError, match="must be tensors with one row per example, got float"):
+        il.Examples([1.0, 2.0], torch.zeros(2))
+    learner = il.maml(torch.nn.Linear(1, 1))
+    with pytest.raises(il.InputError, match="the support set of a task"):
+        learner.adapt(learner.init(), il.Examples(torch.zeros(0, 1), torch.zeros(0, 1)))

@@ -2,6 +2,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+import innerloop as il
 from innerloop import Examples, InputError, losses
 
 
@@ -70,3 +71,10 @@ def test_labels_of_which_a_row_may_have_several_are_told_one_by_one():
         InputError, match=r"got \(2, 2\) and \(2, 1\); give the model one output per"
     ):
         losses.binary_cross_entropy(outputs, y[:, :1])
+
+
+def test_targets_of_the_wrong_kind_are_refused():
+    with pytest.raises(il.InputError, match=r"mse compares numbers, but the targets are int64"):
+        il.losses.mse(torch.zeros(2, 1), torch.zeros(2, 1, dtype=torch.int64))
+    with pytest.raises(il.InputError, match=r"cross_entropy needs class numbers.*are float32"):
+        il.losses.cross_entropy(torch.zeros(2, 3), torch.zeros(2))

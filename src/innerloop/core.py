@@ -46,6 +46,14 @@ class Examples:
                 f"y 必须是标签或目标值的张量，收到的是 {type(self.y).__name__}；请用 torch.as_tensor 包装。",
             )
         for leaf in tree_leaves(self.x):
+            if not isinstance(leaf, Tensor) or not leaf.dim() or not self.y.dim():
+                what = type(leaf).__name__ if not isinstance(leaf, Tensor) else "a single number"
+                raise InputError(
+                    f"x and y must be tensors with one row per example, got {what}; wrap x in "
+                    "torch.as_tensor, and write x[None] for a single row.",
+                    f"x 与 y 必须是每个样本一行的张量，收到 {what}；请用 torch.as_tensor 包装 x，"
+                    "单个样本请写 x[None]。",
+                )
             if leaf.shape[0] != self.y.shape[0]:
                 raise InputError(
                     f"x and y must have one row per example: x has {leaf.shape[0]} rows, "
@@ -113,6 +121,8 @@ class Episodes:
                 f"support 与 query 必须包含相同的任务：support 有 {support} 个，query 有 {query} 个；"
                 "请让两者的第一维 T 相同。",
             )
+        check_rows("support", "支持集", self.support)
+        check_rows("query", "查询集", self.query)
 
     def __len__(self) -> int:
         return rows(self.support.y)
@@ -190,6 +200,28 @@ def without_padding(examples: Examples, tasks: Tensor, count: int, ways: int | N
     where = examples.mask[tasks].nonzero()[:, 1].view(len(tasks), count)  # (t, count)
     x = tree_map(lambda leaf: leaf[tasks[:, None], where], examples.x)
     return Examples(x, examples.y[tasks[:, None], where], ways=ways)
+
+
+def check_rows(en: str, zh: str, examples: Examples) -> None:
+    """Every task has as many rows of x as of y, and at least one."""
+    if examples.y.dim() < 2 or not examples.y.shape[1]:
+        raise no_rows(en, zh)
+    for leaf in tree_leaves(examples.x):
+        if leaf.shape[:2] != examples.y.shape[:2]:
+            raise InputError(
+                f"x and y of the {en} must both begin with (T, rows), but x is {tuple(leaf.shape)} "
+                f"and y {tuple(examples.y.shape)}; give every task as many rows of x as of y.",
+                f"{zh}的 x 与 y 都应以 (T, 行数) 开头，而 x 为 {tuple(leaf.shape)}，"
+                f"y 为 {tuple(examples.y.shape)}；请使每个任务的 x 与 y 行数相同。",
+            )
+
+
+def no_rows(en: str, zh: str) -> InputError:
+    return InputError(
+        f"the {en} set of a task must hold at least one row, got none; give it examples, y of a "
+        "batch being (T, rows).",
+        f"任务的{zh}至少要有一行，收到 0 行；请提供样本，一批任务的 y 应为 (T, 行数)。",
+    )
 
 
 def same_ways(episode: Episode | Episodes) -> None:

@@ -63,3 +63,14 @@ def not_one_of(what: str, names: Iterable[str], got: Any, *further: str) -> Inpu
         f"{what} must be one of {listed}, got {got!r}{en}",
         f"{what} 必须是 {listed} 之一，收到 {got!r}{zh}",
     )
+
+
+def unknown_setting(of: str, name: str, known: Iterable[str]) -> InputError:
+    """A keyword that a constructor does not have."""
+    known = list(known)
+    en, zh = did_you_mean(name, known)
+    has = ", ".join(known)
+    return InputError(
+        f"{of} has no setting {name!r}; it has: {has}{en}",
+        f"{of} 没有设置 {name!r}；可用的有：{has}{zh}",
+    )

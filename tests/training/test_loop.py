@@ -203,7 +203,7 @@ def test_a_learner_that_learns_nothing_across_tasks_is_left_alone():
     [
         ({"meta_batch": 0}, "meta_batch must be at least 1, got 0"),
         ({"lr": -1.0}, "lr must be at least 0, got -1.0"),
-        ({"lr": float("nan")}, "lr must be at least 0, got nan"),
+        ({"lr": float("nan")}, "lr must be a finite number, got nan"),
         ({"lr": float("inf")}, "lr must be a finite number, got inf"),
         ({"ema": 1.0}, "ema is the share of the old average and must be below 1, got 1.0"),
         (

@@ -10,6 +10,8 @@ from typing import Any
 
 from torch import nn
 
+from innerloop.errors import unknown_setting
+
 
 @dataclass(frozen=True)
 class ModelSpec:
@@ -25,7 +27,10 @@ def named(function: Callable[..., nn.Module]) -> Callable[..., nn.Module]:
 
     @functools.wraps(function)
     def make(*args: Any, **settings: Any) -> nn.Module:
-        bound = inspect.signature(function).bind(*args, **settings)
+        signature = inspect.signature(function)
+        for unknown in settings.keys() - signature.parameters.keys():
+            raise unknown_setting(function.__name__, unknown, signature.parameters)
+        bound = signature.bind(*args, **settings)
         bound.apply_defaults()
         module = function(*args, **settings)
         build = functools.partial(function, *args, **settings)

@@ -60,11 +60,11 @@ class ClassStream(Stream):
         super().__post_init__()
         for rule in ("ways", "shots", "queries"):
             value = getattr(self, rule) or 0
-            if ends(value)[0] < 1:
+            if ends(value)[0] < (least := 2 if rule == "ways" else 1):
                 raise InputError(
-                    f"{rule} must be at least 1, got {spelt(value)}; a task needs classes and "
-                    "images.",
-                    f"{rule} 至少为 1，收到 {spelt(value)}；任务需要类别和图像。",
+                    f"{rule} must be at least {least}, got {spelt(value)}; a task needs classes to "
+                    "tell apart, and examples of each.",
+                    f"{rule} 至少为 {least}，收到 {spelt(value)}；任务需要可区分的类别，每类都要有样本。",
                 )
         if most(self.ways) > len(self.bank.sizes):
             raise InputError(

@@ -137,8 +137,8 @@ def patience(validations: int) -> Ending:
     """Over when so many validations in a row brought no better metric."""
     if validations < 1:
         raise InputError(
-            f"patience counts validations and must be at least 1, got {validations}.",
-            f"patience 以验证次数计，至少为 1，收到 {validations}。",
+            f"patience counts validations and must be at least 1, got {validations}; 5 is usual.",
+            f"patience 以验证次数计，至少为 1，收到 {validations}；常用 5。",
         )
 
     def update(memory: Memory, seen: Seen) -> tuple[Verdict | None, Memory]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,6 +83,7 @@ def plan_course(
         validate_every = VALIDATE_EVERY if steps is None else max(1, steps // VALIDATIONS)
     check(steps=steps, minutes=minutes, meta_batch=meta_batch, lr=lr, clip=clip, ema=ema)
     check(validate_every=validate_every, validation_episodes=validation_episodes)
+    check(patience=patience_for, target=target_metric)
     needs = {"patience": patience_for, "target": target_metric}
     for name, value in needs.items():
         if value is not None and not validate_every:
@@ -166,31 +168,50 @@ def chosen_optimiser(chosen: str | Optimiser, suggested: Suggestions) -> Optimis
     return by_name(chosen, OPTIMISERS, "optimiser")
 
 
-LEAST = {
-    "steps": 0,
-    "minutes": 0,
-    "meta_batch": 1,
-    "lr": 0,
-    "clip": 0,
-    "ema": 0,
-    "validate_every": 0,
-    "validation_episodes": 1,
+LEAST = {  # the least that makes sense, and what is usual
+    "steps": (0, 1_000),
+    "minutes": (0, 10),
+    "meta_batch": (1, 16),
+    "lr": (0, 0.001),
+    "clip": (0, 10),
+    "ema": (0, 0.999),
+    "patience": (1, 5),
+    "target": (-math.inf, 0.9),
+    "validate_every": (0, 100),
+    "validation_episodes": (1, 100),
 }
+WHOLE = ("steps", "meta_batch", "patience", "validate_every", "validation_episodes")
 
 
 def check(**settings: float | None) -> None:
-    """Every number must be as large as makes sense."""
+    """Every number must be of the right kind, and as large as makes sense."""
     for name, value in settings.items():
-        if value is not None and not value >= LEAST[name]:
+        if value is None:
+            continue
+        least, usual = LEAST[name]
+        kind = numbers.Integral if name in WHOLE else numbers.Real
+        if not isinstance(value, kind) or isinstance(value, bool):
+            en, zh = ("a whole number", "整数") if name in WHOLE else ("a number", "数字")
             raise InputError(
-                f"{name} must be at least {LEAST[name]}, got {value}.",
-                f"{name} 至少为 {LEAST[name]}，收到 {value}。",
+                f"{name} must be {en}, got {value!r}; {usual} is usual.",
+                f"{name} 必须是{zh}，收到 {value!r}；常用 {usual}。",
             )
-        if value is not None and math.isinf(value):
+        if not value >= least and not math.isnan(value):
             raise InputError(
-                f"{name} must be a finite number, got {value}.",
-                f"{name} 必须是有限的数，收到 {value}。",
+                f"{name} must be at least {least}, got {value}; {usual} is usual.",
+                f"{name} 至少为 {least}，收到 {value}；常用 {usual}。",
             )
+        if not math.isfinite(value):
+            raise InputError(
+                f"{name} must be a finite number, got {value}; {usual} is usual.",
+                f"{name} 必须是有限的数，收到 {value}；常用 {usual}。",
+            )
+    if settings.get("clip") == 0:
+        raise InputError(
+            "clip is the longest meta-gradient and must be above 0, got 0; 10 is usual, None clips "
+            "nothing.",
+            "clip 是元梯度的最大长度，必须大于 0，收到 0；常用 10，None 表示不裁剪。",
+        )
     if (ema := settings.get("ema")) is not None and ema >= 1:
         raise InputError(
             f"ema is the share of the old average and must be below 1, got {ema}; 0.999 is usual.",
