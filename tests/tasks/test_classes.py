@@ -24,11 +24,12 @@ def test_the_episode_of_a_seed_is_the_one_it_has_always_been():
     assert not drawn.is_padded
 
 
-span = st.tuples(st.integers(1, 3), st.integers(0, 3)).map(lambda s: (s[0], s[0] + s[1]))
+def spans(least):
+    return st.tuples(st.integers(least, 3), st.integers(0, 3)).map(lambda s: (s[0], s[0] + s[1]))
 
 
 @settings(deadline=None)
-@given(span, span, span, st.integers(0, 2**32), st.data())
+@given(spans(2), spans(1), spans(1), st.integers(0, 2**32), st.data())
 def test_ranges_hold_for_every_task(ways, shots, queries, seed, data):
     least = shots[0] + queries[0]
     sizes = st.lists(st.integers(least, least + 6), min_size=ways[1], max_size=ways[1] + 4)
@@ -70,7 +71,9 @@ def test_every_number_of_a_range_is_as_likely():
 
 
 def test_small_classes_are_named_and_left_out_where_that_is_asked_for():
-    with pytest.warns(UserWarning, match=r"2 of 5 classes have fewer .* = 2 \+ 3 .*'g0/00', 'g1/03'"):
+    with pytest.warns(
+        UserWarning, match=r"2 of 5 classes have fewer .* = 2 \+ 3 .*'g0/00', 'g1/03'"
+    ):
         s = stream([4, 5, 9, 1, 5], small="leave out")
     assert s.left_out == ["g0/00", "g1/03"]
     assert set(s.sample(tasks=50).classes.unique().tolist()) == {1, 2, 4}

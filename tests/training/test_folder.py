@@ -86,7 +86,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_the_old_file(tmp_path, monkeypat
 
 def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(il.InnerloopError, match=r"Cannot write .*(Not a directory|File exists)"):
+    with pytest.raises(il.InnerloopError, match=r"Cannot use .*(Not a directory|File exists)"):
         write_atomically(tmp_path / "file" / "run" / "settings.json", b"")
 
 
