@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import torch
 from innerloop.algorithms import ALGORITHMS
 from innerloop.errors import InputError
 from innerloop.recipes import learner_for, recipe_for
-from innerloop.tasks import digits, sinusoids
+from innerloop.tasks import Tasks, digits, sinusoids
 
 
 @pytest.mark.parametrize("name", ALGORITHMS)
@@ -56,3 +57,24 @@ def test_a_model_of_the_users_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_a_misspelt_model_is_named() -> None:
     with pytest.raises(InputError, match=r"did you mean conv4\?"):
         learner_for(digits(), "maml", model="conv")
+
+
+def sequences() -> Tasks:
+    return replace(sinusoids(), name="waves", input_shape=(12, 3), targets=2)
+
+
+@pytest.mark.parametrize("name", ["transformer", "recurrent"])
+def test_a_sequence_s_features_are_the_model_s_inputs(name: str) -> None:
+    learner = learner_for(sequences(), "maml", model=name)
+    assert learner.spec.model.spec.settings["inputs"] == 3
+    assert learner.spec.model(torch.zeros(4, 12, 3)).shape == (4, 2)
+    with pytest.raises(InputError, match=rf"{name} takes sequences .* use --model mlp"):
+        learner_for(sinusoids(), "maml", model=name)
+
+
+def test_images_have_three_networks() -> None:
+    tasks = digits()
+    for name in ("conv4", "resnet6", "resnet12"):
+        learner = learner_for(tasks, "maml", model=name)
+        settings = learner.spec.model.spec.settings
+        assert (settings["channels"], settings["size"]) == (1, 28)

@@ -5,8 +5,22 @@ from innerloop.models.encoder import Encoder
 from innerloop.models.mlp import mlp
 from innerloop.models.named import model_spec, named
 from innerloop.models.network import Network
+from innerloop.models.recurrent import recurrent
 from innerloop.models.resnet6 import resnet6
+from innerloop.models.resnet12 import resnet12
+from innerloop.models.transformer import transformer
 
-MODELS = {"mlp": mlp, "conv4": conv4, "resnet6": resnet6}
+IMAGE_MODELS = {"conv4": conv4, "resnet6": resnet6, "resnet12": resnet12}
+SEQUENCE_MODELS = {"transformer": transformer, "recurrent": recurrent}
+MODELS = {"mlp": mlp, **IMAGE_MODELS, **SEQUENCE_MODELS}
 
-__all__ = ["MODELS", "Encoder", "Network", "model_spec", "named", *MODELS]
+__all__ = [
+    "IMAGE_MODELS",
+    "MODELS",
+    "SEQUENCE_MODELS",
+    "Encoder",
+    "Network",
+    "model_spec",
+    "named",
+    *MODELS,
+]

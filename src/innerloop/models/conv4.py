@@ -6,6 +6,7 @@ from torch import nn
 
 from innerloop.errors import InputError
 from innerloop.models.named import named
+from innerloop.models.norms import Norm, norm_of
 
 
 @named
@@ -16,6 +17,7 @@ def conv4(
     size: int = 28,
     width: int = 64,
     strided: bool = False,
+    norm: Norm = "batch",
 ) -> nn.Module:
     """Four blocks of 3x3 convolution, batch norm, ReLU, 2x2 max-pool (Vinyals et al. 2016,
     arXiv:1606.04080): x (rows, channels, size, size) -> (rows, outputs), or the features
@@ -23,6 +25,7 @@ def conv4(
 
     strided: convolutions of stride 2 instead of pooling, as MAML has them for Omniglot (Finn et al.
         2017, arXiv:1703.03400): a quarter of the arithmetic.
+    norm: "batch", or what looks at one row alone: "group", "layer", "instance", "none".
 
     >>> conv4(outputs=5)[-1]
     Linear(in_features=64, out_features=5, bias=True)
@@ -37,7 +40,7 @@ def conv4(
     for inputs in (channels, width, width, width):
         blocks += [
             nn.Conv2d(inputs, width, 3, stride=2 if strided else 1, padding=1),
-            nn.BatchNorm2d(width),
+            norm_of(norm, width),
             nn.ReLU(),
         ]
         if not strided:

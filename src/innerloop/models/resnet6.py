@@ -7,17 +7,18 @@ from torch.nn import functional as F
 
 from innerloop.errors import InputError
 from innerloop.models.named import named
+from innerloop.models.norms import Norm, norm_of
 
 
 class Block(nn.Module):
     """x + f(x) at half the size: two 3x3 convolutions (He et al. 2016, arXiv:1512.03385)."""
 
-    def __init__(self, inputs: int, outputs: int):
+    def __init__(self, inputs: int, outputs: int, norm: Norm):
         super().__init__()
         self.conv1 = nn.Conv2d(inputs, outputs, 3, stride=2, padding=1, bias=False)
-        self.norm1 = nn.BatchNorm2d(outputs)
+        self.norm1 = norm_of(norm, outputs)
         self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
-        self.norm2 = nn.BatchNorm2d(outputs)
+        self.norm2 = norm_of(norm, outputs)
         self.skip = nn.Conv2d(inputs, outputs, 1, stride=2, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -46,11 +47,18 @@ class GlobalMean(nn.Module):
 
 @named
 def resnet6(
-    outputs: int | None = None, *, channels: int = 1, size: int = 28, width: int = 32
+    outputs: int | None = None,
+    *,
+    channels: int = 1,
+    size: int = 28,
+    width: int = 32,
+    norm: Norm = "batch",
 ) -> nn.Module:
     """Pixel-unshuffle to half the size, one convolution, two residual blocks that halve it again,
     and the mean over places: x (rows, channels, size, size) -> (rows, outputs), or the features
     (rows, 4 * width) without outputs. 289 thousand parameters, two thirds of conv4's arithmetic.
+
+    norm: "batch", or what looks at one row alone: "group", "layer", "instance", "none".
 
     >>> import torch
     >>> net = resnet6()
@@ -66,10 +74,10 @@ def resnet6(
     body = [
         Unshuffle(),
         nn.Conv2d(4 * channels, width, 3, padding=1, bias=False),
-        nn.BatchNorm2d(width),
+        norm_of(norm, width),
         nn.ReLU(),
-        Block(width, 2 * width),
-        Block(2 * width, 4 * width),
+        Block(width, 2 * width, norm),
+        Block(2 * width, 4 * width, norm),
         GlobalMean(),
     ]
     head = [] if outputs is None else [nn.Linear(4 * width, outputs)]

@@ -11,7 +11,7 @@ from typing import Any
 
 from innerloop.algorithms import ALGORITHMS
 from innerloop.errors import InputError, not_one_of
-from innerloop.models import MODELS
+from innerloop.models import MODELS, SEQUENCE_MODELS
 from innerloop.models.network import Model
 from innerloop.outer import Learner
 from innerloop.outer.learner import settings_of
@@ -41,6 +41,8 @@ CHARACTERS = Recipe(
 RECIPES: dict[tuple[str, str], Recipe] = {
     (family, name): CHARACTERS for family in ("omniglot", "glyphs") for name in ("maml", "fomaml")
 }
+# Tasks of a table have few ways, so that several make a step; there are few tasks, so steps are few.
+RECIPES["table", "protonet"] = Recipe(training={"steps": 1_000, "meta_batch": 16, "lr": 1e-3})
 
 
 def recipe_for(tasks: str, algorithm: str) -> Recipe:
@@ -95,14 +97,22 @@ def model_for(tasks: Tasks, name: str | None, *, outputs: int | None, **further:
         for size in tasks.input_shape:
             inputs *= size
         return MODELS[name](inputs, outputs, **further)
+    if name in SEQUENCE_MODELS:
+        if len(tasks.input_shape) != 2:
+            raise unfit(tasks, name, "sequences (length, features)", "序列（长度, 特征数）")
+        return MODELS[name](tasks.input_shape[1], outputs, **further)
     if not images:
-        raise InputError(
-            f"{name} takes images, but an input of {tasks.name} has shape {tasks.input_shape}; "
-            "use --model mlp.",
-            f"{name} 需要图像输入，而 {tasks.name} 的输入形状为 {tasks.input_shape}；请用 --model mlp。",
-        )
+        raise unfit(tasks, name, "images", "图像")
     channels, size, _ = tasks.input_shape
     return MODELS[name](outputs, channels=channels, size=size, **further)
+
+
+def unfit(tasks: Tasks, name: str, what: str, zh: str) -> InputError:
+    shape = tasks.input_shape
+    return InputError(
+        f"{name} takes {what}, but an input of {tasks.name} has shape {shape}; use --model mlp.",
+        f"{name} 需要{zh}输入，而 {tasks.name} 的输入形状为 {shape}；请用 --model mlp。",
+    )
 
 
 def imported(reference: str, option: str = "--model") -> Any:
