@@ -10,9 +10,8 @@ import typer
 from innerloop.adapted import Run
 from innerloop.adapted import train as train_run
 from innerloop.cli.console import AsJson, Seed, command, emit, tell
-from innerloop.cli.names import family_of, family_options, span, stem, tasks_named
+from innerloop.cli.names import tasks_named
 from innerloop.cli.settings import constructor_of, read_settings
-from innerloop.errors import InputError
 from innerloop.language import say
 from innerloop.models import MODELS
 from innerloop.recipes import learner_for, recipe_for
@@ -39,18 +38,12 @@ def train(
     model: Annotated[
         str | None, typer.Option(help=f"{', '.join(MODELS)}, or package.module:function.")
     ] = None,
-    ways: Annotated[
-        str | None, typer.Option(metavar="N", help="Classes of a task: 5, or 2-10.")
-    ] = None,
-    shots: Annotated[
-        str | None, typer.Option(metavar="K", help="Support examples per class or task: 1, or 1-5.")
-    ] = None,
-    queries: Annotated[
-        str | None, typer.Option(metavar="Q", help="Query examples per class or task.")
-    ] = None,
-    train_ways: Annotated[str | None, typer.Option(help="Ways of training episodes.")] = None,
-    train_shots: Annotated[str | None, typer.Option(help="Shots of training episodes.")] = None,
-    train_queries: Annotated[str | None, typer.Option(help="Queries of training episodes.")] = None,
+    ways: Annotated[int | None, typer.Option(help="Classes of a task.")] = None,
+    shots: Annotated[int | None, typer.Option(help="Support examples per class or task.")] = None,
+    queries: Annotated[int | None, typer.Option(help="Query examples per class or task.")] = None,
+    train_ways: Annotated[int | None, typer.Option(help="Ways of training episodes.")] = None,
+    train_shots: Annotated[int | None, typer.Option(help="Shots of training episodes.")] = None,
+    train_queries: Annotated[int | None, typer.Option(help="Queries of training episodes.")] = None,
     steps: Annotated[int | None, typer.Option(help="Outer steps.")] = None,
     minutes: Annotated[float | None, typer.Option(help="Stop after so many minutes.")] = None,
     meta_batch: Annotated[int | None, typer.Option(help="Tasks per outer step.")] = None,
