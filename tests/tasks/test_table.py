@@ -256,7 +256,7 @@ def test_several_numbers_are_regressed_together_and_guesses_are_said():
     stages = visits().assign(stage=lambda f: (f["age"] / 20).round())
     facts = il.tasks.table_facts(stages, task="patient", target="stage", shots=1)
     assert facts["kind"] == "classification"
-    assert "different whole values; --kind says otherwise" in facts["guessed"]
+    assert "different whole values; --kind says otherwise" in facts["guessed"][0]
     forced = il.tasks.table(stages, task="patient", target="stage", shots=1, kind="regression")
     assert forced.kind == "regression"
 

@@ -134,7 +134,7 @@ class Scores:
         different = self.episodes if self.tasks is None else len(self.tasks.unique())
         few = different < self.episodes
         what = say(
-            f"{self.episodes} episodes" + (f" of {different} tasks" * few),
+            f"{self.episodes} episodes" + (f" of {different} task{'s' * (different > 1)}" * few),
             (f"{different} 个任务的 {self.episodes} 次抽样" if few else f"{self.episodes} 个任务"),
         )
         if different == 1:

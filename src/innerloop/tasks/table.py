@@ -16,7 +16,7 @@ from torch import Tensor
 from innerloop.errors import InputError
 from innerloop.language import say
 from innerloop.tasks.base import SPLITS, Kind, Tasks
-from innerloop.tasks.table_columns import column_to_json
+from innerloop.tasks.table_columns import Category, Column
 from innerloop.tasks.table_inputs import Fitted, TableInputs, fit_inputs
 from innerloop.tasks.table_read import (
     content_of,
@@ -42,8 +42,8 @@ def table(
     queries: int = 15,
     ways: int | None = None,
     kind: Kind | None = None,
-    features: Sequence[str] | None = None,
-    drop: Sequence[str] = (),
+    features: str | Sequence[str] | None = None,
+    drop: str | Sequence[str] = (),
     split: str | Mapping[str, str] | None = None,
     seed: int = 0,
     inputs: TableInputs | Mapping[str, Any] | None = None,
@@ -135,14 +135,14 @@ def table_facts(source: Source, **how: Any) -> dict[str, Any]:
     return {
         "source": source_name(source),
         "kind": tasks.kind,
-        "guessed": targets.guess and say(*targets.guess),
+        "guessed": [say(*targets.guess)] if targets.guess else [],
         "rows": sum(held["rows"] for held in splits.values()),
         "tasks": sum(held["tasks"] for held in splits.values()),
         "task": how["task"],
         "targets": list(inputs.target_names),
         "classes": list(inputs.classes),
         "inputs": inputs.width,
-        "features": [_brief(column_to_json(column)) for column in inputs.columns],
+        "features": {column.name: brief(column) for column in inputs.columns},
         "not_used": [n for n in inputs.ignored if n != how["task"]],
         "splits": splits,
         "warnings": [str(warning.message) for warning in caught],
@@ -374,7 +374,9 @@ def _portable(split: str | Mapping[str, str] | None, prepared: Prepared) -> Any:
     return split
 
 
-def _brief(column: dict[str, Any]) -> dict[str, Any]:
-    """A column's facts for people: without long numbers."""
-    keep = ("name", "kind", "values", "format", "indicator")
-    return {k: v for k, v in column.items() if k in keep}
+def brief(column: Column) -> str:
+    """A feature in a few words: "category of 4, sometimes missing"."""
+    what: str = column.kind
+    if isinstance(column, Category):
+        what += f" of {len(column.values)}"
+    return what + (", sometimes missing" if getattr(column, "indicator", False) else "")

@@ -100,8 +100,8 @@ def guess_kind(frame: Any, names: Sequence[str]) -> tuple[Kind, tuple[str, str]]
 
 def _said(kind: str, why: str, why_zh: str) -> tuple[str, str]:
     return (
-        f"guessed {kind}, since {why}; --kind says otherwise",
-        f"推断为 {kind}，因为{why_zh}；可用 --kind 更改",
+        f"the kind is {kind}, since {why}; --kind says otherwise",
+        f"类型为 {kind}，因为{why_zh}；可用 --kind 更改",
     )
 
 

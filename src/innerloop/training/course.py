@@ -141,7 +141,8 @@ def plan_course(
 
 def training_episodes(own: Stream, suggested: Suggestions, **asked: Span | None) -> Stream:
     """The stream with the ways, shots and queries asked for, else as the paper suggests as far as
-    these tasks allow it: 64 ways are halved until there are as many classes."""
+    these tasks allow it: 64 ways are halved until there are as many classes. Where they allow no
+    more ways than are tested on, the few shots that belong to many ways are not taken either."""
     hints = {
         name: getattr(suggested, name)
         for name, value in asked.items()
@@ -149,7 +150,9 @@ def training_episodes(own: Stream, suggested: Suggestions, **asked: Span | None)
     }
     while True:
         try:
-            return own.replace(**{**asked, **{n: v for n, v in hints.items() if v is not None}})
+            found = own.replace(**{**asked, **{n: v for n, v in hints.items() if v is not None}})
+            in_vain = hints.get("ways") and most(found.ways) <= most(own.ways)
+            return own.replace(**asked) if in_vain else found
         except InputError:
             if (hints.get("ways") or 0) > most(own.ways):
                 hints["ways"] = max(most(own.ways), hints["ways"] // 2)
