@@ -17,6 +17,7 @@ from torch.nn.parameter import is_lazy
 
 from innerloop.core import Params
 from innerloop.errors import InputError
+from innerloop.models.mismatch import explained
 from innerloop.models.named import ModelSpec, model_spec
 from innerloop.models.recurrence import with_unrolled_recurrence
 from innerloop.models.task_norm import Tape, tape_in_use, with_task_norms
@@ -138,6 +139,10 @@ class Network:
             try:
                 self._skeleton.train(training)
                 outputs = functional_call(self._skeleton, {**params, **buffers}, args, kwargs)
+            except (RuntimeError, IndexError, TypeError) as error:
+                if (mismatch := explained(error, self.module, x)) is not None:
+                    raise mismatch from error
+                raise
             finally:
                 tape_in_use.reset(token)
         return outputs if isinstance(outputs, Tensor) else self._refuse(outputs)
