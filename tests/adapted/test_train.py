@@ -162,7 +162,7 @@ def test_an_existing_run_is_not_overwritten(tmp_path):
     ("changed", "sentence"),
     [
         ({"lr": 0.5}, "lr is 0.001 there and 0.5 here"),
-        ({"steps": 7}, "steps is 6 there and 7 here"),
+        ({"steps": 5}, "steps is 6 there and 5 here"),
         ({"seed": 1}, "seed is 0 there and 1 here"),
         ({"optimiser": il.training.adam(eps=1e-6)}, "eps is 1e-08 there and 1e-06 here"),
         ({"tasks": il.tasks.linear()}, "name is sinusoids there and linear here"),
@@ -256,3 +256,52 @@ def test_a_full_disk_ends_in_one_sentence_and_leaves_nothing_half_written(tmp_pa
         f"Cannot write '{tmp_path}/run/state/step-0.safetensors': File too"
     )
     assert not (tmp_path / "run").exists()
+
+
+def test_a_run_that_is_over_goes_on_with_a_larger_budget(tmp_path):
+    short = train(tmp_path / "run", schedule="constant")
+    with pytest.warns(UserWarning, match="goes on after step 6 with a larger budget.*constant"):
+        longer = train(tmp_path / "run", schedule="constant", steps=12, resume=True)
+    assert (short.steps, longer.steps) == (6, 12)
+    assert longer.verdict is il.Verdict.OUT_OF_STEPS
+    whole = train(schedule="constant", steps=12)
+    assert same(longer.last.params, whole.last.params)  # nothing here follows the budget
+    steps = [row["step"] for row in longer.history]
+    assert steps == sorted(set(steps))
+    again = train(tmp_path / "run", schedule="constant", steps=12, resume=True)
+    assert same(again.last.params, longer.last.params)
+    assert il.load(tmp_path / "run").steps == 12
+
+
+def test_a_schedule_that_follows_the_budget_does_so_from_there_on(tmp_path):
+    train(tmp_path / "run", schedule="cosine")
+    with pytest.warns(UserWarning, match="here cosine"):
+        run = train(tmp_path / "run", schedule="cosine", steps=12, resume=True)
+    rates = {row["step"]: row["lr"] for row in run.history}
+    assert rates[6] == pytest.approx(0.0005)  # half way of the new budget, not the end of the old
+
+
+@pytest.mark.usefixtures("drawn_one_by_one")
+def test_an_interrupted_run_may_be_given_more_patience_and_another_target(tmp_path):
+    train(tmp_path / "run", signalling(5, signal.SIGINT), patience=2, target=0.0)
+    with pytest.warns(UserWarning, match="goes on after step 3"):
+        run = train(tmp_path / "run", patience=9, steps=8, resume=True)
+    assert run.steps == 8
+
+
+@pytest.mark.parametrize("changed", [{"steps": 5}, {"steps": 12, "lr": 0.5}])
+def test_a_smaller_budget_or_more_than_the_budget_is_refused(tmp_path, changed):
+    train(tmp_path / "run")
+    with pytest.raises(il.InputError, match="resume with the same settings"):
+        train(tmp_path / "run", resume=True, **changed)
+    assert il.load(tmp_path / "run").steps == 6
+
+
+def test_a_model_that_was_not_the_one_trained_is_named(tmp_path):
+    train(tmp_path / "run")
+    wrong = il.models.mlp(1, 1, hidden=5, layers=1)
+    with pytest.raises(il.InputError, match=r"1.weight is \(4, 1\) there and \(5, 1\) here"):
+        il.load(tmp_path / "run", wrong)
+    (tmp_path / "run" / "meta.safetensors").unlink()
+    with pytest.raises(il.InputError, match="13 weights there, 16 here; pass the model"):
+        il.load(tmp_path / "run", wrong)

@@ -7,6 +7,8 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from innerloop.adapted.drawings import inputs_of
+from innerloop.adapted.extension import gone_on
+from innerloop.adapted.extension import sentence as sentence_of_extension
 from innerloop.adapted.record import changed_plan, facts_of, new_settings, open_folder, run_of
 from innerloop.adapted.run import Run
 from innerloop.language import say
@@ -42,7 +44,11 @@ class Keeper(NamedTuple):
             if (sentence := changed_plan(found["plan"], settings["plan"])) is not None:
                 warnings.warn(say(*sentence), stacklevel=3)
             folder.tidy()
-            start = folder.newest() or start
+            extended = name_of(found) != name_of(settings)
+            start = gone_on(course, folder.newest() or start, extended=extended)
+            if extended:
+                warnings.warn(say(*sentence_of_extension(course, start)), stacklevel=3)
+                folder.begin_again(settings)
             history = folder.cut_history(start.step + (start.verdict is not None))
         keeper = cls(course, layout, start, settings, history, folder)
         if not folder.checkpoints():

@@ -12,7 +12,6 @@ from innerloop.adapted.run import Run
 from innerloop.algorithms.spec import from_json, spec_from_json
 from innerloop.core import Meta
 from innerloop.errors import InnerloopError, InputError
-from innerloop.outer import Learner
 from innerloop.tasks import TASKS, Tasks
 from innerloop.tasks.inputs import inputs_from_json
 from innerloop.training.folder import RunFolder, Settings
@@ -40,8 +39,7 @@ def load(
     written = folder.read_settings()
     learner = spec_from_json(written, model, **settings)
     start = learner.init(None)
-    meta, last, facts = read_meta(folder, Layout.of(start.params), written)
-    check_fit(learner, start, meta, folder.path)
+    meta, last, facts = read_meta(folder, start, written)
     meta = Meta({name: meta.params[name] for name in start.params}, meta.state)  # in their order
     tasks = tasks if tasks is not None else tasks_of(written)
     inputs = inputs_from_json(written["inputs"]) if "inputs" in written else inputs_of(tasks)
@@ -61,11 +59,15 @@ def load(
 
 
 def read_meta(
-    folder: RunFolder, layout: Layout, written: Settings
+    folder: RunFolder, start: Meta, written: Settings
 ) -> tuple[Meta, Meta | None, dict[str, Any]]:
-    """(result, last, facts) of a run that is over, else of its newest checkpoint."""
-    result, state = folder.read_result(), folder.newest()
+    """(result, last, facts) of a run that is over, else of its newest checkpoint.
+
+    start: what the model that was passed has; it must be the one that was trained.
+    """
+    layout, result, state = Layout.of(start.params), folder.read_result(), folder.newest()
     if result is not None:
+        check_fit(start, result[0], folder.path)
         return result[0], state and state.last(layout), result[1]
     if state is None:
         raise InputError(
@@ -73,11 +75,19 @@ def read_meta(
             "checkpoint; resume it.",
             f"{str(folder.path)!r} 中还没有权重：运行在第一个检查点之前就停止了；请继续运行。",
         )
+    here, there = sum(p.numel() for p in start.params.values()), len(state.weights)
+    if here != there:
+        raise InputError(
+            f"the model does not fit the run in {str(folder.path)!r}: {there} weights there, {here} "
+            "here; pass the model that was trained.",
+            f"模型与 {str(folder.path)!r} 中的运行不符：那里有 {there} 个权重，这里有 {here} 个；"
+            "请传入训练时的模型。",
+        )
     facts = facts_of(state, written["training"]["meta_batch"])
     return state.result(layout), state.last(layout), facts
 
 
-def check_fit(learner: Learner, start: Meta, meta: Meta, path: Path) -> None:
+def check_fit(start: Meta, meta: Meta, path: Path) -> None:
     """The model that was passed must be the one that was trained."""
     for name in {**start.params, **meta.params}:
         here = tuple(start.params[name].shape) if name in start.params else "absent"

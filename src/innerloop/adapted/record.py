@@ -6,6 +6,7 @@ import sys
 from typing import Any
 
 from innerloop.adapted.drawings import inputs_of
+from innerloop.adapted.extension import extends
 from innerloop.adapted.run import Run
 from innerloop.algorithms.spec import spec_to_json
 from innerloop.core import Meta
@@ -52,13 +53,14 @@ def open_folder(folder: RunFolder, settings: Settings, resume: bool) -> Settings
             f"{str(path)!r} 中已有一次运行；请用 --resume（resume=True）继续，或换一个 --out。",
         )
     found = folder.read_settings()
-    if name_of(found) != name_of(settings):
+    if name_of(found) != name_of(settings) and not extends(found, settings):
         what, before, now = first_difference(found, settings)
         raise InputError(
             f"this run has other settings than the one in {str(path)!r}: {what} is {before} there "
-            f"and {now} here; resume with the same settings, or choose another --out.",
+            f"and {now} here; resume with the same settings (steps, minutes and patience may "
+            "be larger), or choose another --out.",
             f"本次设置与 {str(path)!r} 中的运行不同：{what} 在那里是 {before}，这里是 {now}；"
-            "请用相同的设置继续，或换一个 --out。",
+            "请用相同的设置继续（steps、minutes、patience 可以更大），或换一个 --out。",
         )
     return found
 

@@ -65,7 +65,8 @@ def train(
     save_every: steps between checkpoints; by default about 20 seconds pass.
     seed: of the weights, where a function builds the network, and of the training episodes.
     out: the run's folder; None keeps the run in memory. resume: go on with the run in `out`, if
-        there is one: bit for bit as if it had never stopped, where the budget is in steps.
+        there is one: bit for bit as if it had never stopped, where the budget is in steps. A
+        larger budget (steps, minutes, patience, another target) extends it.
     progress: True shows a bar, False nothing; None a bar on a terminal, else a line now and then.
 
     The result, `run.meta`, is the latest that validates as well as the best (within a standard

@@ -161,6 +161,11 @@ class RunFolder:
         write_atomically(self.path / "history.jsonl", text.encode())
         return rows
 
+    def begin_again(self, settings: Settings) -> None:
+        """The run goes on with these settings; its newest checkpoint counts, no longer its result."""
+        self.write_settings(settings)
+        (self.path / "meta.safetensors").unlink(missing_ok=True)
+
     # checkpoints
 
     def checkpoints(self) -> list[Path]:
