@@ -29,7 +29,7 @@ ORDER = [  # parts in one line do not import each other
     ("adapted",),
     ("reinforcement",),
     ("recipes",),
-    ("report", "serve", "bench"),
+    ("report", "serve", "bench", "sklearn", "export"),
     ("cli",),
 ]
 LEVEL = {name: level for level, names in enumerate(ORDER) for name in names}

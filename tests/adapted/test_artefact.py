@@ -117,7 +117,7 @@ def test_a_run_in_memory_has_no_name_to_write(tmp_path):
 
 def test_a_place_that_cannot_be_written_is_said(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(il.InnerloopError, match="Cannot (write|use)"):
+    with pytest.raises(il.InnerloopError, match=r"Cannot (write|use)"):
         protonet().adapt(points(2, 1), [0, 1]).save(tmp_path / "file" / "x", standalone=True)
 
 

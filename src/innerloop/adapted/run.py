@@ -81,6 +81,9 @@ class Run:
 
         return replace(self, meta=there(self.meta), last=self.last and there(self.last))
 
+    def __deepcopy__(self, memo: Any) -> Run:
+        return self  # a run does not change
+
     def __str__(self) -> str:
         ending = (
             str(self.verdict) if self.verdict else say("The run is not over.", "运行尚未结束。")

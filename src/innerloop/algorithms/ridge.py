@@ -64,25 +64,27 @@ class Ridge:
     def _solve(self, meta: Meta, features: Tensor, support: Examples) -> Params:
         """A linear layer {"weight": (d, N), "bias": (N,)} from features (S, d)."""
         y = targets(support).to(features.dtype)  # (S, N)
-        real = torch.ones_like(features[:, :1])
+        counts = weights(support).to(features.dtype)[:, None]  # (S, 1)
         if support.mask is not None:
-            real = support.mask[:, None].to(features.dtype)
             features = torch.where(support.mask[:, None], features, 0.0)
-        count = real.sum().clamp(min=1)
-        centre, middle = (features * real).sum(0) / count, (y * real).sum(0) / count
-        x, y = (features - centre) * real, (y - middle) * real
+        count = counts.sum().clamp(min=1)
+        centre, middle = (features * counts).sum(0) / count, (y * counts).sum(0) / count
+        x, y = features - centre, y - middle
         spread = torch.ones_like(centre)
         if self.standardise:
-            spread = (x.square().sum(0) / count).sqrt()
+            spread = ((x.square() * counts).sum(0) / count).sqrt()
             spread = torch.where(spread > 1e-9 * (1 + centre.abs()), spread, 1.0)
-        weight = ridge_weights(x / spread, y, meta.params[STRENGTH].exp()) / spread[:, None]
+        root = counts.sqrt()
+        weight = ridge_weights(x * root / spread, y * root, meta.params[STRENGTH].exp())
+        weight = weight / spread[:, None]
         bias = middle - centre @ weight
         if support.y.dtype.is_floating_point:
             return {"weight": weight, "bias": bias}
         scale = meta.params[SCALE].exp()
         bias = scale * bias
         if support.is_classification:  # a class without a single example cannot be the answer
-            bias = torch.where((membership(support) * (real > 0)).any(0), bias, -torch.inf)
+            present = (membership(support) & (counts > 0)).any(0)
+            bias = torch.where(present, bias, -torch.inf)
         return {"weight": scale * weight, "bias": bias}
 
 
@@ -105,6 +107,19 @@ def targets(support: Examples) -> Tensor:
     if support.is_classification:
         return membership(support)
     return 2 * support.y.to(torch.int8) - 1 if support.is_multilabel else support.y
+
+
+def weights(support: Examples) -> Tensor:
+    """(S,) how much each row counts: 0 where it pads; every class as much as another in all."""
+    real = torch.ones(len(support.y), device=support.y.device)
+    if support.mask is not None:
+        real = support.mask.to(real.dtype)
+    if not support.is_classification:
+        return real
+    member = membership(support) * real[:, None]  # (S, N)
+    sizes = member.sum(0)
+    share = real.sum() / (sizes > 0).sum().clamp(min=1) / sizes.clamp(min=1)  # (N,)
+    return member @ share
 
 
 def _answer(fast: Params, features: Tensor) -> Tensor:
@@ -131,7 +146,8 @@ def ridge(
         p(n | x) = softmax_n(scale * f(x) W_n);   numbers are f(x) W
 
     Y holds 1 where the row is of the class, else 0; or the numbers to regress. Features and Y are
-    centred on the support set, which is an intercept that is not penalised (the paper has none).
+    centred on the support set, which is an intercept that is not penalised (the paper has none);
+    where classes have unequal numbers of examples, each counts as much as another.
     model: an encoder without an output layer; None takes the inputs themselves, flattened.
     strength, scale: where both begin; they are learnt across tasks with the encoder.
     standardise: divide each feature by its standard deviation over the support set.
