@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from innerloop.tasks.cache import cache_folder, cached_bank, load_bank, progress, save_bank
 from innerloop.tasks.bank import ImageBank
+from innerloop.tasks.cache import cache_folder, cached_bank, load_bank, progress, save_bank
 
 
 def bank():

@@ -9,7 +9,7 @@ import typer
 
 from innerloop.adapted import Run, load
 from innerloop.cli.console import AsJson, Seed, command, emit, messages, tell
-from innerloop.cli.names import tasks_named
+from innerloop.cli.names import family_of, family_options, span, tasks_named
 from innerloop.cli.settings import read_settings
 from innerloop.errors import InputError
 from innerloop.evaluation import evaluate as judge
@@ -29,9 +29,15 @@ def evaluate(
     ] = None,
     split: Annotated[Literal["train", "validation", "test"], typer.Option()] = "test",
     episodes: Annotated[int, typer.Option(help="How many new tasks.")] = 600,
-    ways: Annotated[int | None, typer.Option(help="Classes of a task.")] = None,
-    shots: Annotated[int | None, typer.Option(help="Support examples per class or task.")] = None,
-    queries: Annotated[int | None, typer.Option(help="Query examples per class or task.")] = None,
+    ways: Annotated[
+        str | None, typer.Option(metavar="N", help="Classes of a task: 5, or 2-10.")
+    ] = None,
+    shots: Annotated[
+        str | None, typer.Option(metavar="K", help="Support examples per class or task: 1, or 1-5.")
+    ] = None,
+    queries: Annotated[
+        str | None, typer.Option(metavar="Q", help="Query examples per class or task.")
+    ] = None,
     baselines: Annotated[
         Literal["all", "untrained", "none"],
         typer.Option(
@@ -49,9 +55,11 @@ def evaluate(
     """
     check_episodes(episodes)
     trained = load(run)
-    settings = read_settings(trained.learner.spec.algorithm, context.args, OWN)
+    options, rest = family_options(on, context.args) if on else ({}, context.args)
+    settings = read_settings(trained.learner.spec.algorithm, rest, OWN)
     learner = trained.learner.replace(**settings) if settings else trained.learner
-    tasks = tasks_of(trained, on, ways=ways, shots=shots, queries=queries)
+    asked = {"ways": ways, "shots": shots, "queries": queries}
+    tasks = tasks_of(trained, on, options, **{n: span(f"--{n}", v) for n, v in asked.items()})
     beside = (
         {} if baselines == "none" else baselines_for(trained, tasks, pretrained=baselines == "all")
     )
@@ -72,10 +80,12 @@ def evaluate(
         tell(f"{scores.failed} tasks had predictions that were not finite.")
 
 
-def tasks_of(run: Run, on: str | None, **changes: Any) -> Tasks:
+def tasks_of(
+    run: Run, on: str | None, options: dict[str, Any] | None = None, **changes: Any
+) -> Tasks:
     """The run's own tasks or those named, with these ways, shots and queries."""
     if on is not None:
-        tasks = tasks_named(on, **changes)
+        tasks = tasks_named(on, {**alike(run.tasks, on), **(options or {})}, **changes)
         if run.tasks is not None:
             same_kind(run.tasks, tasks)
         return tasks
@@ -85,6 +95,22 @@ def tasks_of(run: Run, on: str | None, **changes: Any) -> Tasks:
             "该运行使用的任务没有名称；请用 --on NAME 指定。",
         )
     return run.tasks.replace(**changes)
+
+
+def alike(trained: Tasks | None, on: str) -> dict[str, Any]:
+    """Settings by which other data is read as that of training was: images of the same shape, a
+    table with the same columns, scaled in the same way."""
+    if trained is None:
+        return {}
+    family, _ = family_of(on)
+    if family == "images" and len(trained.input_shape) == 3:
+        channels, size, _ = trained.input_shape
+        kept = {n: v for n, v in trained.settings.items() if n == "fit"}
+        return {**kept, "size": size, "grey": channels == 1}
+    if family == "table" and trained.name == "table":
+        names = ("task", "target", "kind", "features", "drop", "inputs")
+        return {name: trained.settings[name] for name in names}
+    return {}
 
 
 def same_kind(trained: Tasks, other: Tasks) -> None:

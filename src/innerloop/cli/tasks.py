@@ -8,6 +8,7 @@ import typer
 from rich.table import Table
 
 from innerloop.algorithms import ALGORITHMS
+from innerloop.cli.check import check
 from innerloop.cli.console import AsJson, command, emit, out
 from innerloop.cli.names import tasks_named
 from innerloop.cli.settings import as_option, constructor_of
@@ -16,6 +17,9 @@ from innerloop.outer.learner import settings_of
 from innerloop.tasks import TASKS, show
 
 app = typer.Typer(help="Families of tasks.", no_args_is_help=True)
+app.command("check", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(
+    check
+)
 
 
 @app.command("list")

@@ -10,8 +10,9 @@ import typer
 from innerloop.adapted import Run
 from innerloop.adapted import train as train_run
 from innerloop.cli.console import AsJson, Seed, command, emit, tell
-from innerloop.cli.names import tasks_named
+from innerloop.cli.names import family_of, family_options, span, stem, tasks_named
 from innerloop.cli.settings import constructor_of, read_settings
+from innerloop.errors import InputError
 from innerloop.language import say
 from innerloop.models import MODELS
 from innerloop.recipes import learner_for, recipe_for
@@ -31,19 +32,30 @@ Real = Annotated[float | None, typer.Option()]
 @command
 def train(
     context: typer.Context,
-    tasks: Annotated[str, typer.Argument(help="A built-in family; see: innerloop tasks list.")],
+    tasks: Annotated[
+        str,
+        typer.Argument(
+            help="A built-in family (innerloop tasks list), a folder of images, or a table."
+        ),
+    ],
     algorithm: Annotated[
         str, typer.Option(help="The learner; see: innerloop algorithms.")
     ] = "protonet",
     model: Annotated[
         str | None, typer.Option(help=f"{', '.join(MODELS)}, or package.module:function.")
     ] = None,
-    ways: Annotated[int | None, typer.Option(help="Classes of a task.")] = None,
-    shots: Annotated[int | None, typer.Option(help="Support examples per class or task.")] = None,
-    queries: Annotated[int | None, typer.Option(help="Query examples per class or task.")] = None,
-    train_ways: Annotated[int | None, typer.Option(help="Ways of training episodes.")] = None,
-    train_shots: Annotated[int | None, typer.Option(help="Shots of training episodes.")] = None,
-    train_queries: Annotated[int | None, typer.Option(help="Queries of training episodes.")] = None,
+    ways: Annotated[
+        str | None, typer.Option(metavar="N", help="Classes of a task: 5, or 2-10.")
+    ] = None,
+    shots: Annotated[
+        str | None, typer.Option(metavar="K", help="Support examples per class or task: 1, or 1-5.")
+    ] = None,
+    queries: Annotated[
+        str | None, typer.Option(metavar="Q", help="Query examples per class or task.")
+    ] = None,
+    train_ways: Annotated[str | None, typer.Option(help="Ways of training episodes.")] = None,
+    train_shots: Annotated[str | None, typer.Option(help="Shots of training episodes.")] = None,
+    train_queries: Annotated[str | None, typer.Option(help="Queries of training episodes.")] = None,
     steps: Annotated[int | None, typer.Option(help="Outer steps.")] = None,
     minutes: Annotated[float | None, typer.Option(help="Stop after so many minutes.")] = None,
     meta_batch: Annotated[int | None, typer.Option(help="Tasks per outer step.")] = None,
@@ -58,7 +70,11 @@ def train(
         int | None, typer.Option(help="Stop after so many validations without a better one.")
     ] = None,
     target: Annotated[
-        float | None, typer.Option(help="Stop at this validation accuracy or MSE.")
+        str | None,
+        typer.Option(help="Stop at this validation accuracy or MSE; of a table: what to predict."),
+    ] = None,
+    stop_at: Annotated[
+        float | None, typer.Option(help="Stop at this validation figure, also with a table.")
     ] = None,
     validate_every: Annotated[int | None, typer.Option(help="Steps between validations.")] = None,
     seed: Seed = 0,
@@ -74,13 +90,21 @@ def train(
     """Meta-train a learner on a family of tasks.
 
     The algorithm's own settings are options as well (--inner-lr, --inner-steps ...); see:
-    innerloop algorithms NAME.
+    innerloop algorithms NAME. So are those of the tasks (--size, --splits; --task, --target).
 
     Example: innerloop train omniglot --algorithm maml --inner-lr 0.4 --out runs/first
     """
     constructor_of(algorithm)
-    settings = read_settings(algorithm, context.args, OWN)
-    family = tasks_named(tasks, ways=ways, shots=shots, queries=queries)
+    options, rest = family_options(tasks, context.args)
+    settings = read_settings(algorithm, rest, OWN)
+    stop_at, column = figure_or_column(tasks, target, stop_at)
+    family = tasks_named(
+        tasks,
+        {**options, **column},
+        ways=span("--ways", ways),
+        shots=span("--shots", shots),
+        queries=span("--queries", queries),
+    )
     learner = learner_for(family, algorithm, model=model, **settings)
     asked = {
         "steps": steps,
@@ -91,23 +115,41 @@ def train(
         "schedule": schedule,
         "clip": clip,
         "patience": patience,
-        "target": target,
+        "target": stop_at,
         "validate_every": validate_every,
-        "ways": train_ways,
-        "shots": train_shots,
-        "queries": train_queries,
+        "ways": span("--train-ways", train_ways),
+        "shots": span("--train-shots", train_shots),
+        "queries": span("--train-queries", train_queries),
     }
     given = {name: value for name, value in asked.items() if value is not None}
-    training = {**recipe_for(tasks, algorithm).training, **given}
+    training = {**recipe_for(family.name, algorithm).training, **given}
     if minutes is not None and steps is None:
         training.pop("steps", None)
-    folder = Path("runs") / f"{tasks}-{algorithm}" if out is None else out
+    folder = Path("runs") / f"{stem(tasks)}-{algorithm}" if out is None else out
     run = train_run(learner, family, **training, seed=seed, out=folder, resume=resume)
     report(run)
     if json:
         emit(summary(run))
     if run.verdict is Verdict.DIVERGED:
         raise typer.Exit(2)
+
+
+def figure_or_column(
+    tasks: str, target: str | None, stop_at: float | None
+) -> tuple[float | None, dict[str, Any]]:
+    """(the figure to stop at, {"target": columns} of a table): --target says one or the other."""
+    if target is None:
+        return stop_at, {}
+    if family_of(tasks)[0] == "table":
+        names = tuple(part.strip() for part in target.split(","))
+        return stop_at, {"target": names[0] if len(names) == 1 else names}
+    try:
+        return float(target), {}
+    except ValueError:
+        raise InputError(
+            f"--target must be a number, got {target!r}; write --target 0.9, say.",
+            f"--target 必须是数字，收到 {target!r}；例如 --target 0.9。",
+        ) from None
 
 
 def summary(run: Run) -> dict[str, Any]:

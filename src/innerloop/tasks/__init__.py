@@ -3,9 +3,13 @@
 from typing import Any
 
 from innerloop.tasks import data
+from innerloop.tasks.arrays import arrays
 from innerloop.tasks.bank import ImageBank, ImageStream
 from innerloop.tasks.base import Tasks
+from innerloop.tasks.dataset import dataset
 from innerloop.tasks.digits import digits
+from innerloop.tasks.facts import image_facts
+from innerloop.tasks.function import function
 from innerloop.tasks.functions import linear, sinusoids
 from innerloop.tasks.glyphs import glyphs
 from innerloop.tasks.image_inputs import ImageInputs
@@ -22,6 +26,7 @@ TASKS: dict[str, Any] = {
     "digits": digits,
     "omniglot": omniglot,
     "images": images,
+    "function": function,
     "table": table,
 }
 
@@ -32,7 +37,10 @@ __all__ = [
     "ImageStream",
     "TableInputs",
     "Tasks",
+    "arrays",
     "data",
+    "dataset",
+    "image_facts",
     "show",
     "table_facts",
     *TASKS,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from typing import Any
 
 import PIL
 import torch
@@ -59,7 +60,7 @@ def glyphs(
         )
         for split in SPLITS
     }
-    settings = {"size": size, "rotations": rotations}
+    settings: dict[str, Any] = {"size": size, "rotations": rotations}
     return image_tasks("glyphs", banks, ways=ways, shots=shots, queries=queries, **settings)
 
 

@@ -8,6 +8,7 @@ import json
 from importlib.resources import files
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -56,7 +57,12 @@ def omniglot(
         bank = everything.select([number[name] for name in names])
         turned = rotations if part == "train" else rotated_test
         banks[part] = bank.with_rotations() if turned else bank
-    settings = {"split": split, "rotations": rotations, "rotated_test": rotated_test, "size": size}
+    settings: dict[str, Any] = {
+        "split": split,
+        "rotations": rotations,
+        "rotated_test": rotated_test,
+        "size": size,
+    }
     return image_tasks("omniglot", banks, ways=ways, shots=shots, queries=queries, **settings)
 
 

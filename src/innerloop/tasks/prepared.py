@@ -12,7 +12,7 @@ import io
 import json
 import os
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -32,6 +32,7 @@ except ImportError:  # Windows
 
 VERSION = 1  # raise when the same files give other pixels
 AT_ONCE = 256  # images between two writes to disk
+Row = tuple[np.ndarray, str, str]  # pixels, digest of the file, what is wrong or ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,10 +64,7 @@ def prepare(root: Path, names: Sequence[str], *, channels: int, size: int, fit: 
     shape = (len(names), channels, size, size)
     folder = cache_folder() / "images" / key_of(root, names, how)
     try:
-        with alone(folder):
-            if not is_whole(folder, shape):
-                build(folder, root, names, how, shape)
-            return read(folder)
+        return kept(folder, shape, lambda n: prepared_row(root / names[n], how))
     except OSError as problem:
         warnings.warn(
             say(
@@ -82,6 +80,14 @@ def prepare(root: Path, names: Sequence[str], *, channels: int, size: int, fit: 
     images = torch.from_numpy(np.stack([row for row, _, _ in rows]))
     problems = {n: wrong for n, (_, _, wrong) in enumerate(rows) if wrong}
     return Prepared(images, tuple(digest for _, digest, _ in rows), problems)
+
+
+def kept(folder: Path, shape: tuple[int, ...], row: Callable[[int], Row]) -> Prepared:
+    """What lies in this folder of the cache, else what `row` makes, image by image."""
+    with alone(folder):
+        if not is_whole(folder, shape):
+            build(folder, row, shape)
+        return read(folder)
 
 
 def key_of(root: Path, names: Sequence[str], how: dict[str, Any]) -> str:
@@ -121,16 +127,14 @@ def is_whole(folder: Path, shape: tuple[int, ...]) -> bool:
     return bool(whole == {"images": shape[0]} and size == len(header_of(shape)) + np.prod(shape))
 
 
-def build(
-    folder: Path, root: Path, names: Sequence[str], how: dict[str, Any], shape: tuple[int, ...]
-) -> None:
+def build(folder: Path, make: Callable[[int], Row], shape: tuple[int, ...]) -> None:
     (folder / "whole.json").unlink(missing_ok=True)
     header, row = header_of(shape), int(np.prod(shape[1:]))
     with (folder / "images.npy").open("ab") as data, (folder / "log.jsonl").open("ab") as log:
         done = gone_on_with(folder, data, log, header, row)
-        rest = range(done, len(names), AT_ONCE)
+        rest = range(done, shape[0], AT_ONCE)
         for first in progress(rest, say("preparing images", "处理图像"), len(rest)):
-            made = [prepared_row(root / n, how) for n in names[first : first + AT_ONCE]]
+            made = [make(n) for n in range(first, min(first + AT_ONCE, shape[0]))]
             data.write(b"".join(image.tobytes() for image, _, _ in made))
             on_disk(data)
             lines = [json.dumps([digest, wrong]) + "\n" for _, digest, wrong in made]
@@ -167,8 +171,7 @@ def read(folder: Path) -> Prepared:
     return Prepared(images, tuple(digest for digest, _ in lines), problems)
 
 
-def prepared_row(path: Path, how: dict[str, Any]) -> tuple[np.ndarray, str, str]:
-    """(pixels, digest of the file, what is wrong or "")."""
+def prepared_row(path: Path, how: dict[str, Any]) -> Row:
     nothing = np.zeros((how["channels"], how["size"], how["size"]), dtype=np.uint8)
     try:
         data = path.read_bytes()
