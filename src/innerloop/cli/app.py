@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 from innerloop import __version__
 from innerloop.cli import usage
 from innerloop.cli.adapt import adapt
+from innerloop.cli.chinese import translate
 from innerloop.cli.compare import compare
 from innerloop.cli.console import emit, tell
 from innerloop.cli.data import app as data
@@ -22,7 +23,7 @@ from innerloop.cli.tasks import algorithms
 from innerloop.cli.tasks import app as tasks
 from innerloop.cli.train import train
 from innerloop.errors import InnerloopError, not_one_of
-from innerloop.language import LANGUAGES, use_language
+from innerloop.language import LANGUAGES, language, use_language
 
 
 class Commands(TyperGroup):
@@ -32,7 +33,10 @@ class Commands(TyperGroup):
         arguments = list(sys.argv[1:] if args is None else args)
         how["standalone_mode"] = False
         try:
-            code = super().main(without_language(arguments), prog_name, **how)
+            rest = without_language(arguments)
+            if language() == "zh":
+                translate(self)
+            code = super().main(rest, prog_name, **how)
         except (usage.UsageError, InnerloopError) as error:
             code = refuse(error, arguments)
         except typer.Abort:

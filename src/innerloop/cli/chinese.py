@@ -1,0 +1,112 @@
+"""The help of the commands in Chinese, paragraph by paragraph; what is not here stays English."""
+
+from __future__ import annotations
+
+from typing import Any
+
+PANELS = {"option": "选项", "argument": "参数"}
+
+
+def translate(command: Any) -> None:
+    """Put the help of a command, of its parameters and of all commands below it into Chinese."""
+    command.help, command.epilog = in_chinese(command.help), in_chinese(command.epilog)
+    command.rich_help_panel = "命令"
+    for parameter in command.params:
+        parameter.help = in_chinese(getattr(parameter, "help", None))
+        parameter.rich_help_panel = PANELS[parameter.param_type_name]
+    for below in getattr(command, "commands", {}).values():
+        translate(below)
+
+
+def in_chinese(text: str | None) -> str | None:
+    if text is None:
+        return None
+    return "\n\n".join(map(paragraph, text.split("\n\n")))
+
+
+def paragraph(text: str) -> str:
+    words = " ".join(text.split())
+    if words.startswith("Example: "):
+        return "示例：" + words.removeprefix("Example: ")
+    return CHINESE.get(words, text)
+
+
+CHINESE = {
+    # commands
+    "Meta-learning: models that adapt to a new task from a handful of examples.": "元学习：只凭少量样本即可适应新任务的模型。",
+    "Messages follow the locale; --lang en or --lang zh anywhere overrides it.": "消息语言随系统区域设置；可在任意位置用 --lang en 或 --lang zh 指定。",
+    "Learn from printed letters, then meet scripts never seen and real handwriting.": "从印刷字母中学习，再面对从未见过的文字和真实手写数字。",
+    "Takes a few minutes on two cores and downloads nothing.": "两个核心上只需几分钟，无需下载任何内容。",
+    "The learners, and the settings that each has.": "各学习器及其设置。",
+    "Meta-train a learner on a family of tasks.": "在一族任务上元训练一个学习器。",
+    "The algorithm's own settings are options as well (--inner-lr, --inner-steps ...); see: innerloop algorithms NAME. So are those of the tasks (--size, --splits; --task, --target).": "算法自身的设置也是选项（--inner-lr、--inner-steps 等），参见：innerloop algorithms NAME。任务的设置同样如此（--size、--splits；--task、--target）。",
+    "Adapt to tasks never seen and be judged, beside the honest alternatives on the same tasks.": "适应从未见过的任务并接受评估，同时列出相同任务上的基线。",
+    "Settings of the algorithm can be changed for the test (--inner-steps 10).": "评估时可更改算法的设置（--inner-steps 10）。",
+    "Compare runs task by task, on the same episodes.": "在相同的任务上逐一比较多个运行。",
+    "How a run went: loss, learning rate and validation by step.": "运行过程：各步的损失、学习率与验证结果。",
+    "Learn one new task from its examples and keep it in a small file.": "从样本中学习一个新任务，并保存为一个小文件。",
+    "Settings of the algorithm can be changed for the task (--inner-steps 10).": "可为该任务更改算法的设置（--inner-steps 10）。",
+    "Answer new inputs of an adapted task.": "对已适应的任务回答新的输入。",
+    "Families of tasks.": "任务族。",
+    "The built-in families.": "内置的任务族。",
+    "What a family holds: its splits, groups and the shape of an example.": "任务族的内容：划分、分组与样本的形状。",
+    "What your data hold, what is wrong with them, and what was guessed, before any training.": "训练之前，说明您的数据包含什么、有什么问题，以及做了哪些猜测。",
+    "Settings of the tasks are options as well: --size, --grey, --fit, --splits FILE, --by class of a folder; --task, --target, --split of a table. Exit code 2 means that one cannot train yet.": "任务的设置也是选项：文件夹的 --size、--grey、--fit、--splits FILE、--by class；表格的 --task、--target、--split。退出码 2 表示尚不能训练。",
+    "Data sets on disk. INNERLOOP_DATA says where; the user's cache folder without it.": "磁盘上的数据集。位置由 INNERLOOP_DATA 指定，未设置时为用户缓存文件夹。",
+    "The data sets, and which of them are here.": "各数据集，以及哪些已在本机。",
+    "Download a data set from upstream, unless it is here, and verify it.": "若本机没有，则从上游下载数据集并校验。",
+    "Compare every image with what was published.": "将每张图像与发布的内容核对。",
+    # arguments and options
+    "A built-in family (innerloop tasks list), a folder of images, or a table.": "内置任务族（innerloop tasks list）、图像文件夹或表格。",
+    "A built-in family.": "内置任务族。",
+    "A data set; see: innerloop data list.": "数据集；参见：innerloop data list。",
+    "A folder of images, or a table.": "图像文件夹或表格。",
+    "A run folder.": "运行文件夹。",
+    "Two run folders or more.": "两个或更多运行文件夹。",
+    "One algorithm, for its settings.": "某个算法，以查看其设置。",
+    "The learner; see: innerloop algorithms.": "学习器；参见：innerloop algorithms。",
+    "mlp, conv4, resnet6, or package.module:function.": "mlp、conv4、resnet6，或 package.module:function。",
+    "mlp, conv4, resnet6, resnet12, transformer, recurrent, or package.module:function.": "mlp、conv4、resnet6、resnet12、transformer、recurrent，或 package.module:function。",
+    "Classes of a task.": "每个任务的类别数。",
+    "Classes of a task: 5, or 2-10.": "每个任务的类别数：5，或 2-10。",
+    "Support examples per class or task.": "每类（或每个任务）的支持样本数。",
+    "Support examples per class or task: 1, or 1-5.": "每类（或每个任务）的支持样本数：1，或 1-5。",
+    "Query examples per class or task.": "每类（或每个任务）的查询样本数。",
+    "Ways of training episodes.": "训练任务的类别数。",
+    "Shots of training episodes.": "训练任务的支持样本数。",
+    "Queries of training episodes.": "训练任务的查询样本数。",
+    "Outer steps.": "外层步数。",
+    "Stop after so many minutes.": "若干分钟后停止。",
+    "Tasks per outer step.": "每个外层步的任务数。",
+    "Outer learning rate.": "外层学习率。",
+    "How the outer learning rate falls.": "外层学习率如何下降。",
+    "Longest meta-gradient.": "元梯度的最大长度。",
+    "Stop after so many validations without a better one.": "若干次验证没有进步后停止。",
+    "Stop at this validation accuracy or MSE.": "验证准确率或 MSE 达到此值时停止。",
+    "Stop at this validation accuracy or MSE; of a table: what to predict.": "验证准确率或 MSE 达到此值时停止；对表格则为要预测的列。",
+    "Stop at this validation figure, also with a table.": "验证指标达到此值时停止，表格亦适用。",
+    "Steps between validations.": "两次验证之间的步数。",
+    "Decides the weights drawn and the episodes.": "决定初始权重与抽取的任务。",
+    "The run folder; runs/TASKS-ALGORITHM without it.": "运行文件夹；默认为 runs/TASKS-ALGORITHM。",
+    "Go on where the folder stopped.": "从该文件夹停止之处继续。",
+    "Print one JSON object on stdout.": "在标准输出上打印一个 JSON 对象。",
+    "Other tasks than those it was trained on.": "换用与训练时不同的任务。",
+    "Tasks; those of the first run without it.": "任务；默认为第一个运行的任务。",
+    "How many new tasks.": "新任务的个数。",
+    "all: also the network pretrained and fine-tuned (trained once, kept with the run).": "all：还包括预训练后微调的网络（只训练一次，随运行保存）。",
+    "Also balanced accuracy, macro F1, AUROC; R² and absolute error of numbers. Without it they are shown where classes are uneven.": "另列平衡准确率、宏 F1、AUROC；数值任务列 R² 与绝对误差。默认仅在类别不均衡时显示。",
+    "How many lines, evenly spread.": "均匀选取的行数。",
+    "Also write event files for TensorBoard.": "同时写出 TensorBoard 事件文件。",
+    "Where runs and picture go.": "运行与图片的保存位置。",
+    "Show the version.": "显示版本。",
+    "Folder of class folders, table (.csv, .parquet), or .npz with x and y.": "按类别分的文件夹、表格（.csv、.parquet），或含 x 与 y 的 .npz。",
+    "The file for the adapted task.": "已适应任务的保存文件。",
+    "The file that adapt wrote.": "adapt 写出的文件。",
+    "Images, folders of them, tables, .npz or .npy with x.": "图像、图像文件夹、表格、含 x 的 .npz 或 .npy。",
+    "The table's column of labels or targets.": "表格中标签或目标值所在的列。",
+    "Take the learner along: the file needs no run.": "连同学习器一起保存：该文件不再需要运行文件夹。",
+    "Keep the examples in the file, for updates.": "在文件中保留样本，以便更新。",
+    "Adapt in so many orders of the classes, and average.": "按若干种类别顺序适应并取平均。",
+    "The run folder, where it has moved elsewhere.": "运行文件夹（若已移动）。",
+    "Write all answers to a CSV file.": "将全部答案写入 CSV 文件。",
+}
