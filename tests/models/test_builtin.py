@@ -114,3 +114,15 @@ def test_sequences_are_learnt_from_by_every_kind_of_learner(name):
             )
         assert learner.path == "vmap"
         assert losses[-1] < losses[0]
+
+
+def test_a_zero_head_prefers_no_class_and_its_first_step_separates_them():
+    net = il.models.conv4(3, width=8, strided=True, zero_head=True)
+    x = torch.randn(3, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+    assert net(x).abs().max() == 0
+    learner = il.maml(
+        lambda: il.models.conv4(3, width=8, strided=True, zero_head=True), inner_lr=0.4
+    )
+    meta = learner.init(torch.Generator().manual_seed(0))
+    fast = learner.adapt(meta, il.Examples(x, torch.arange(3)))
+    assert learner.predict(meta, fast, x).argmax(1).tolist() == [0, 1, 2]

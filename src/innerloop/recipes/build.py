@@ -34,7 +34,7 @@ class Recipe:
 # a given time (chosen on meta-validation characters).
 CHARACTERS = Recipe(
     settings={"inner_lr": 0.4, "inner_steps": 1},
-    model={"strided": True},
+    model={"strided": True, "zero_head": True},
     training={"steps": 2_000, "meta_batch": 16, "lr": 2e-3, "queries": 2},
 )
 
