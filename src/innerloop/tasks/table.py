@@ -63,7 +63,8 @@ def table(
         the rows of meta-training tasks. content: the digest of the table that is expected.
 
     Numeric targets are standardised by meta-training's mean and deviation; a single one is judged
-    in its own unit. The table is held in memory (4 bytes a number).
+    in its own unit. The table is held in memory: 4 bytes a number, but while a text file is read
+    about twelve times its size; give a file of many gigabytes as Parquet, or in parts.
 
     >>> import pandas as pd
     >>> visits = {"patient": list("aaabbbccc"), "age": range(9), "score": [n * n / 7 for n in range(9)]}

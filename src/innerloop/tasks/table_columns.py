@@ -190,12 +190,13 @@ KINDS: dict[str, type[Column]] = {c.kind: c for c in (Number, Category, Boolean,
 def fit_column(name: str, column: Any) -> Column | str:
     """What the column says, judged by these rows alone; or why it says nothing."""
     values = [v for v in values_of(column) if v is not None]
-    distinct, rows = len(set(values)), len(column)
+    different, rows = set(values), len(column)
+    distinct = len(different)
     if distinct == 0:
         return "empty"
     if distinct == 1 and len(values) == rows:
         return "constant"
-    if is_boolean(column, values):
+    if is_boolean(column, different):
         return Boolean.fit(name, column)
     if is_number(column, len(values)):
         return "id-like" if counts_rows(name, column, distinct) else Number.fit(name, column)
@@ -206,7 +207,7 @@ def fit_column(name: str, column: Any) -> Column | str:
     return Category.fit(name, column)
 
 
-def is_boolean(column: Any, values: list[str]) -> bool:
+def is_boolean(column: Any, values: set[str]) -> bool:
     if column.dtype == bool:
         return True
     return column.dtype == object and {v.lower() for v in values} <= {*YES, *NO}

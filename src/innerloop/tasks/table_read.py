@@ -169,6 +169,9 @@ def plain_column(column: Any) -> Any:
                 f"列 {column.name!r} 为复数；请拆分为实部与虚部。",
             )
         return column.astype("float64")
+    if isinstance(column.dtype, pd.StringDtype):
+        stripped = column.str.strip().replace("", pd.NA)
+        return stripped.astype(object).where(stripped.notna(), None)
     return pd.Series([text_of(value) for value in column], dtype=object)
 
 
@@ -191,6 +194,8 @@ def text_of(value: Any) -> str | None:
 
 def values_of(column: Any) -> list[str | None]:
     """Every value of a column as text, missing ones None."""
+    if column.dtype == object:
+        return [v if isinstance(v, str) else text_of(v) for v in column.tolist()]
     return [text_of(value) for value in column.tolist()]
 
 
