@@ -135,8 +135,8 @@ def test_a_run_with_spoilt_inputs_only_ends_and_says_so():
     assert last.verdict is Verdict.DIVERGED
     assert last.step == BARREN
     assert last.diagnosis[0] == (
-        "The inputs or targets are not finite, for example in sinusoids/train task 38; "
-        "clean or impute them."
+        "The inputs or targets are not finite, for example in sinusoids/train task 38, row 0 of the "
+        "support x; clean or impute them."
     )
     assert torch.equal(last.weights, states[0].weights)
     assert len(last.counts.names) == 5

@@ -25,10 +25,12 @@ def diagnose(course: Course, layout: Layout, state: State, episodes: Episodes) -
             "外层权重从一开始就不是有限值；请为模型载入有效的权重。",
         )
     if not finite(episodes.support.x, episodes.support.y, episodes.query.x, episodes.query.y):
-        where = course.train.describe(episodes, first_bad(episodes))
+        t = first_bad(episodes)
+        where, (en, zh) = course.train.describe(episodes, t), first_bad_row(episodes[t])
         return (
-            f"The inputs or targets are not finite, for example in {where}; clean or impute them.",
-            f"输入或目标含非有限值，例如 {where}；请清洗或填补数据。",
+            f"The inputs or targets are not finite, for example in {where}, {en}; clean or impute "
+            "them.",
+            f"输入或目标含非有限值，例如 {where} 的{zh}；请清洗或填补数据。",
         )
     largest = float(state.weights.abs().max()) if state.weights.numel() else 0.0
     if largest > LARGE:
@@ -68,6 +70,21 @@ def first_bad(episodes: Episodes) -> int:
         if not finite(episode.support.x, episode.support.y, episode.query.x, episode.query.y):
             return t
     return 0
+
+
+def first_bad_row(episode: Episode | Episodes) -> tuple[str, str]:
+    """Which row it is, of which set and side, counted from 0."""
+    for en, zh, examples in (
+        ("support", "支持集", episode.support),
+        ("query", "查询集", episode.query),
+    ):
+        for side, tree in (("x", examples.x), ("y", examples.y)):
+            for leaf in tree_leaves(tree):
+                bad = ~leaf.isfinite().flatten(1).all(1) if leaf.dim() > 1 else ~leaf.isfinite()
+                if bad.any():
+                    row = int(bad.nonzero()[0])
+                    return f"row {row} of the {en} {side}", f"{zh} {side} 第 {row} 行"
+    return "one of its rows", "某一行"
 
 
 def explodes_inside(course: Course, meta: Meta, episodes: Episodes) -> bool:
