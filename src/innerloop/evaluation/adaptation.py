@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import torch
 from torch import Generator, Tensor
@@ -51,11 +51,13 @@ def answers(
     steps: numbers of inner steps; the outputs are then (T, len(steps), Q, ...).
     """
 
+    walk = None if steps is None else after_steps(learner, steps)
+
     def one(meta: Meta, episode: Episode, generator: Generator | None = None) -> Tensor:
-        if steps is None:
+        if walk is None:
             fast = learner.adapt(meta, episode.support, generator=generator)
             return learner.predict(meta, fast, episode.query.x)
-        fasts = after_steps(learner, meta, episode.support, steps, generator=generator)
+        fasts = walk(meta, episode.support, generator)
         return torch.stack([learner.predict(meta, fast, episode.query.x) for fast in fasts])
 
     generators = [adaptation_generator(seed, number) for number in numbers]
@@ -82,31 +84,34 @@ def answers(
     return torch.stack(each), path
 
 
-def after_steps(
-    learner: Learner,
-    meta: Meta,
-    support: Examples,
-    steps: Sequence[int],
-    *,
-    generator: Generator | None = None,
-) -> list[Tree]:
-    """What is learnt from one task's support set after each of these numbers of inner steps.
+Walk = Callable[[Meta, Examples, Generator | None], list[Tree]]
 
-    A descent passes them all on one walk; another learner adapts anew for each.
+
+def after_steps(learner: Learner, steps: Sequence[int]) -> Walk:
+    """(meta, support, generator) -> what is learnt from one task's support set after each of these
+    numbers of inner steps.
+
+    A descent passes them all on one walk; another learner adapts anew for each. Learners are made
+    here, since a model cannot be built while many tasks are met at once.
 
     >>> import innerloop as il
     >>> learner = il.maml(torch.nn.Linear(1, 1), inner_lr=0.5)
     >>> meta = Meta({"weight": torch.zeros(1, 1), "bias": torch.zeros(1)}, {})
     >>> support = Examples(torch.ones(1, 1), torch.ones(1, 1))
-    >>> [float(f["params"]["bias"]) for f in after_steps(learner, meta, support, [0, 1])]
+    >>> walk = after_steps(learner, [0, 1])
+    >>> [float(f["params"]["bias"]) for f in walk(meta, support, None)]
     [0.0, 1.0]
     """
     along = getattr(learner.method, "adapt_along", None)
-    if along is not None:
+    asked = [] if along is not None else [learner.replace(inner_steps=k) for k in steps]
+
+    def walk(meta: Meta, support: Examples, generator: Generator | None) -> list[Tree]:
+        if along is None:
+            return [each.adapt(meta, support, generator=generator) for each in asked]
         with torch.no_grad():
             return along(meta, support, steps, generator=generator)  # type: ignore[no-any-return]
-    asked = [learner.replace(inner_steps=k) for k in steps]
-    return [each.adapt(meta, support, generator=generator) for each in asked]
+
+    return walk
 
 
 def adaptation_generator(seed: int, episode: int) -> Generator:

@@ -1,5 +1,6 @@
 """Backbones, and the one place where a Module becomes (init, apply)."""
 
+from innerloop.models.adapters import with_adapters
 from innerloop.models.conv4 import conv4
 from innerloop.models.encoder import Encoder
 from innerloop.models.mlp import mlp
@@ -22,5 +23,6 @@ __all__ = [
     "Network",
     "model_spec",
     "named",
+    "with_adapters",
     *MODELS,
 ]
