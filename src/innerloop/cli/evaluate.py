@@ -17,7 +17,10 @@ from innerloop.evaluation.judging import check_episodes
 from innerloop.recipes import baselines_for
 from innerloop.tasks import Tasks
 
-OWN = ["--on", "--split", "--episodes", "--ways", "--shots", "--queries", "--baselines", "--json"]
+OWN = [
+    *("--on", "--split", "--episodes", "--ways", "--shots", "--queries", "--baselines"),
+    *("--metrics", "--json"),
+]
 
 
 @command
@@ -44,6 +47,14 @@ def evaluate(
             help="all: also the network pretrained and fine-tuned (trained once, kept with the run)."
         ),
     ] = "all",
+    metrics: Annotated[
+        bool,
+        typer.Option(
+            "--metrics",
+            help="Also balanced accuracy, macro F1, AUROC; R² and absolute error of numbers. Without "
+            "it they are shown where classes are uneven.",
+        ),
+    ] = False,
     seed: Seed = 0,
     json: AsJson = False,
 ) -> None:
@@ -75,7 +86,7 @@ def evaluate(
     if json:
         emit({"run": str(run), **scores.to_json()})
     else:
-        print(scores)
+        print(scores.table(metrics=metrics or None))
     if scores.failed:
         tell(f"{scores.failed} tasks had predictions that were not finite.")
 
