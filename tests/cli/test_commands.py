@@ -109,7 +109,10 @@ def test_help_ends_with_an_example(command: str) -> None:
         ("train sinusoid", "did you mean sinusoids?"),
         ("train sinusoids --algorithm mamll", "did you mean maml?"),
         ("train sinusoids --algorithm maml --innerlr 1", "did you mean --inner-lr?"),
-        ("train sinusoids --algorithm maml --inner-lr x", "--inner-lr must be a number, got 'x'; write"),
+        (
+            "train sinusoids --algorithm maml --inner-lr x",
+            "--inner-lr must be a number, got 'x'; write",
+        ),
         ("train sinusoids --algorithm maml --inner-lr", "--inner-lr needs a value"),
         ("train sinusoids --algorithm maml --inner-steps 1.5", "must be a whole number, got '1.5'"),
         ("train sinusoids --algorithm maml --through x", "unrolled, first_order, truncated(N)"),

@@ -212,5 +212,5 @@ def test_regression_works_or_the_learner_names_those_that_can(name):
         lambda: learner.adapt(meta, episodes[0].support),
         lambda: learner.gradient(meta, episodes),
     ):
-        with pytest.raises(InputError, match="for regression use maml"):
+        with pytest.raises(InputError, match="use maml, finetune without classes="):
             attempt()
