@@ -17,6 +17,7 @@ from torch.nn.parameter import is_lazy
 
 from innerloop.core import Params
 from innerloop.errors import InputError
+from innerloop.models.keras_module import without_keras
 from innerloop.models.mismatch import explained
 from innerloop.models.named import ModelSpec, model_spec
 from innerloop.models.recurrence import with_unrolled_recurrence
@@ -60,7 +61,9 @@ class Network:
                 "模型必须是 torch.nn.Module 或返回它的无参函数，收到的是 "
                 f"{type(model).__name__}；例如传入 torch.nn.Linear(1, 1)。",
             )
-        self.module = model
+        self.module = without_keras(model)
+        if self.module is not model:  # it draws its weights by a generator of its own
+            self._build, model = None, self.module
         self.names = dict.fromkeys(n for n, p in model.named_parameters() if p.requires_grad)
         self._skeleton, self.norms = _skeleton_of(model)
         self._buffers = frozenset(name for name, _ in model.named_buffers())
