@@ -74,7 +74,7 @@ def test_groups_and_named_folders(tmp_path):
     assert names(tasks, "validation") == {"val0", "val1", "val2"}
     assert tasks.train.ways == 3
     mixed = {f"{s}/c{c}": 4 for s in ("train", "test") for c in range(6)}
-    with pytest.warns(UserWarning, match="6 classes are in more than one of the folders train"):
+    with pytest.warns(UserWarning, match="6 classes in more than one of the folders train"):
         tasks = images(folder(tmp_path / "m", mixed), size=8)
     assert not names(tasks, "train") & names(tasks, "test")
     assert tasks.train.bank.counts[0] == 8
@@ -103,9 +103,9 @@ def test_what_is_wrong_is_named_and_left_out(tmp_path):
         tasks = images(root, ways=3, size=8)
     said = "\n".join(tasks.notes)
     assert {str(w.message) for w in caught} == set(tasks.notes)
-    assert "3 images cannot be read and are left out, first 'broken/000.png'" in said
-    assert "2 folders hold no image that can be read and are left out: 'void', 'broken'" in said
-    assert "1 images lie outside any class folder and are left out: 'loose.png'" in said
+    assert "3 images left out as unreadable, first 'broken/000.png'" in said
+    assert "2 folders left out for want of an image that can be read: 'void', 'broken'" in said
+    assert "1 image left out, outside any class folder: 'loose.png'" in said
     assert "shots + queries = 1 + 1 examples and are left out ('one')" in said
     counts = {
         n: c
@@ -166,7 +166,7 @@ def test_folders_that_are_none_are_refused(tmp_path):
     refused(
         lambda: images(good, fit="squash"), "fit must be one of stretch, crop, pad, got 'squash'"
     )
-    refused(lambda: images(good, by="colour"), "by must be one of class, group, got 'colour'")
+    refused(lambda: images(good, by="colour"), "by must be one of class, group, all, got 'colour'")
     refused(lambda: images(good, shots=9), "the smallest, 'c")
 
 

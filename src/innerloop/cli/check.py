@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from innerloop.cli.console import AsJson, command, emit, out
-from innerloop.cli.names import family_of, family_options, missing, span
+from innerloop.cli.names import family_of, family_options, missing, option_names, span
 from innerloop.errors import InputError, did_you_mean
 from innerloop.language import say
 from innerloop.tasks import TASKS, image_facts, show, table_facts
@@ -45,7 +45,7 @@ def check(
     family, where = family_of(path)
     options, rest = family_options(path, context.args)
     if rest:
-        en, zh = did_you_mean(rest[0], [f"--{name.replace('_', '-')}" for name in known(family)])
+        en, zh = did_you_mean(rest[0], [*option_names(path), "--ways", "--shots", "--queries"])
         raise InputError(
             f"tasks check has no option {rest[0]}{en} See --help.",
             f"tasks check 没有选项 {rest[0]}{zh} 参见 --help。",
@@ -60,10 +60,6 @@ def check(
         tell_facts(facts)
     if not facts.get("ready", True):
         raise typer.Exit(2)
-
-
-def known(family: str) -> list[str]:
-    return [name for name in (TASKS[family].__kwdefaults__ or {}) if name != "content"]
 
 
 def facts_of(family: str, where: tuple[str, ...], settings: dict[str, Any]) -> dict[str, Any]:

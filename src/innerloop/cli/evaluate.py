@@ -110,14 +110,16 @@ def tasks_of(
 
 def alike(trained: Tasks | None, on: str) -> dict[str, Any]:
     """Settings by which other data is read as that of training was: images of the same shape, a
-    table with the same columns, scaled in the same way."""
+    table with the same columns, scaled in the same way. In a folder that the run has not seen, all
+    classes are there to be tested on."""
     if trained is None:
         return {}
-    family, _ = family_of(on)
+    family, where = family_of(on)
     if family == "images" and len(trained.input_shape) == 3:
         channels, size, _ = trained.input_shape
         kept = {n: v for n, v in trained.settings.items() if n == "fit"}
-        return {**kept, "size": size, "grey": channels == 1}
+        seen = trained.settings.get("folder") == str(Path(*where).resolve())
+        return {**kept, "size": size, "grey": channels == 1, "by": None if seen else "all"}
     if family == "table" and trained.name == "table":
         names = ("task", "target", "kind", "features", "drop", "inputs")
         return {name: trained.settings[name] for name in names}

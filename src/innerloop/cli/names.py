@@ -82,16 +82,23 @@ def family_options(name: str, arguments: Sequence[str]) -> tuple[dict[str, Any],
     """(the settings of this family among these arguments, the arguments that are left)."""
     family, _ = family_of(name)
     hints = get_type_hints(TASKS[family])
-    own = [p.name for p in inspect.signature(TASKS[family]).parameters.values() if keyword(p)]
+    own = option_names(name)
     found: dict[str, Any] = {}
     rest: list[str] = []
     for option, text in pairs(list(arguments)):
-        setting = option.lstrip("-").replace("-", "_")
-        if setting in own and setting not in UNSAID:
+        if option in own:
+            setting = option.lstrip("-").replace("-", "_")
             found[setting] = value_of(option, text, hints[setting])
         else:
             rest += [option] if text is None else [option, text]
     return found, rest
+
+
+def option_names(name: str) -> list[str]:
+    """The options of a family beside ways, shots and queries."""
+    parameters = inspect.signature(TASKS[family_of(name)[0]]).parameters.values()
+    names = [p.name for p in parameters if keyword(p) and p.name not in UNSAID]
+    return [f"--{setting.replace('_', '-')}" for setting in names]
 
 
 def keyword(parameter: inspect.Parameter) -> bool:

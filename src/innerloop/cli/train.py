@@ -10,7 +10,7 @@ import typer
 from innerloop.adapted import Run
 from innerloop.adapted import train as train_run
 from innerloop.cli.console import AsJson, Seed, command, emit, tell
-from innerloop.cli.names import family_of, family_options, span, stem, tasks_named
+from innerloop.cli.names import family_of, family_options, option_names, span, stem, tasks_named
 from innerloop.cli.settings import constructor_of, read_settings
 from innerloop.errors import InputError
 from innerloop.language import say
@@ -96,7 +96,7 @@ def train(
     """
     constructor_of(algorithm)
     options, rest = family_options(tasks, context.args)
-    settings = read_settings(algorithm, rest, OWN)
+    settings = read_settings(algorithm, rest, [*OWN, *option_names(tasks)])
     stop_at, column = figure_or_column(tasks, target, stop_at)
     family = tasks_named(
         tasks,

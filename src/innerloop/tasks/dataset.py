@@ -153,8 +153,8 @@ class Source:
             found = self.column(self.y)
             feature = (getattr(self.data, "features", None) or {}).get(self.y)
             names = getattr(feature, "names", None)
-        named = isinstance(names, list | tuple) and found.dtype.kind in "iu"
-        if named and int(found.min()) >= 0 and int(found.max()) < len(set(names)) == len(names):
+        names = names if isinstance(names, list | tuple) and found.dtype.kind in "iu" else None
+        if names and int(found.min()) >= 0 and int(found.max()) < len(set(names)) == len(names):
             return np.asarray(names, dtype=object).astype(str)[found]
         return found
 
@@ -203,7 +203,7 @@ def prepared_images(source: Source, inputs: ImageInputs, cache: str | None) -> T
         short = hashlib.blake2b(key.encode(), digest_size=6).hexdigest()
         with suppress(OSError):
             folder = cache_folder() / "images" / f"dataset-{key[:60]}-{short}"
-            return kept(folder, shape, lambda n: (row(n), "", "")).images
+            return kept(folder, shape, lambda n: (row(n), "", "", (0, 0))).images
     made = progress(range(len(source)), say("preparing images", "处理图像"))
     size = int(np.prod(shape))
     images = np.empty(shape, dtype=np.uint8) if size <= IN_MEMORY else on_disk(shape, size)

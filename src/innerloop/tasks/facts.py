@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections import defaultdict
 from collections.abc import Mapping
@@ -12,7 +13,7 @@ from innerloop.errors import InputError
 from innerloop.language import say
 from innerloop.tasks.base import SPLITS
 from innerloop.tasks.folder import read_folder
-from innerloop.tasks.images import Found, check_settings, images, look_at
+from innerloop.tasks.images import Found, check_settings, counted, images, shortened
 from innerloop.tasks.units import divide
 
 FIRST = 20  # of every kind of fault so many are named
@@ -56,9 +57,10 @@ def image_facts(folder: str | PathLike[str], **how: Any) -> dict[str, Any]:
 
 def described(found: Found) -> dict[str, Any]:
     folder, unreadable = found.folder, found.unreadable
-    sizes, _ = look_at(folder)
+    sizes = [size for size in found.prepared.sizes if size != (0, 0)]
     counts = {name: len(rows) for name, rows in found.rows.items() if len(rows)}
-    specks = [size for size in sizes if min(size) < SMALLEST]
+    known = zip(found.names, found.prepared.sizes, strict=True)
+    specks = [name for name, size in known if 0 < min(size) < SMALLEST]
     guessed = []
     if "size" in found.guessed:
         guessed.append(
@@ -83,8 +85,8 @@ def described(found: Found) -> dict[str, Any]:
         "images": sum(counts.values()),
         "images_per_class": [min(counts.values()), max(counts.values())],
         "sizes": {
-            "smallest": spelt_size(min(sizes, default=(0, 0))),
-            "largest": spelt_size(max(sizes, default=(0, 0))),
+            "smallest": spelt_size(min(sizes, key=math.prod)),
+            "largest": spelt_size(max(sizes, key=math.prod)),
         },
         "grey": found.inputs.channels == 1,
         "size": found.inputs.size,
@@ -92,7 +94,7 @@ def described(found: Found) -> dict[str, Any]:
         "unreadable_count": len(unreadable),
         "empty": list(folder.empty)[:FIRST],
         "loose": list(folder.loose)[:FIRST],
-        "specks": len(specks),
+        "specks": specks[:FIRST],
         "not_images": folder.others,
         "hidden": folder.hidden,
         "guessed": guessed,
@@ -135,7 +137,7 @@ def duplicates(found: Found, split: Mapping[str, str]) -> dict[str, list[list[st
     return pairs
 
 
-def told(pairs: dict[str, list[list[str]]], specks: int) -> list[str]:
+def told(pairs: dict[str, list[list[str]]], specks: list[str]) -> list[str]:
     said = []
     places = {
         "splits": (
@@ -143,29 +145,30 @@ def told(pairs: dict[str, list[list[str]]], specks: int) -> list[str]:
             "跨划分重复，测试会遇到训练过的图像",
         ),
         "classes": (
-            "in two classes, so that one label must be wrong",
+            "in two classes, of which one must be wrong",
             "出现在两个类别中，必有一个标签有误",
         ),
         "class": (
-            "twice in a class, so that support and query may share them",
+            "twice in a class, so that support and query may share it",
             "在同一类别中重复，支持集与查询集可能相同",
         ),
     }
     for kind, (en, zh) in places.items():
         if pairs[kind]:
             first, other = pairs[kind][0]
+            count = len(pairs[kind])
             said.append(
                 say(
-                    f"{len(pairs[kind])} images are {en}: {first!r} equals {other!r}; delete one of each.",
-                    f"{len(pairs[kind])} 张图像{zh}：{first!r} 与 {other!r} 相同；请各删去一张。",
+                    f"the same image {en}: {counted(count, 'time')}, first {first!r} and {other!r}; "
+                    "delete one of each.",
+                    f"{count} 张图像{zh}：{first!r} 与 {other!r} 相同；请各删去一张。",
                 )
             )
     if specks:
         said.append(
             say(
-                f"{specks} of the images looked at are less than {SMALLEST} pixels wide or high; "
-                "delete or replace them.",
-                f"查看过的图像中有 {specks} 张的宽或高不足 {SMALLEST} 像素；请删除或替换。",
+                f"less than {SMALLEST} pixels wide or high: {shortened(specks)}; delete or replace.",
+                f"宽或高不足 {SMALLEST} 像素：{shortened(specks)}；请删除或替换。",
             )
         )
     return said

@@ -55,7 +55,8 @@ def images(
         folders of these names at the top. Without them a hash of the name and `seed` decides,
         about 64 / 16 / 20 %, so that a new class moves no other.
     by: "group" keeps the classes of a group in one split, "class" does not; None: "group" where
-        there are groups enough.
+        there are groups enough. "all" puts every class into every split: only to test on what was
+        trained elsewhere.
     content: the digest that is expected; a warning says where the files are others.
 
     What cannot be read, and classes that are too small, are left out and named in `tasks.notes`.
@@ -65,8 +66,13 @@ def images(
     division = divide(found.classes, ways, splits=splits or found.folder.split, by=by, seed=seed)
     settings = {
         "folder": str(found.folder.root),
-        "size": found.inputs.size, "grey": found.inputs.channels == 1, "fit": fit,
-        "splits": portable(splits), "by": by, "seed": seed, "content": found.content,
+        "size": found.inputs.size,
+        "grey": found.inputs.channels == 1,
+        "fit": fit,
+        "splits": portable(splits),
+        "by": by,
+        "seed": seed,
+        "content": found.content,
     }
     remarks = (*found.remarks, *division.remarks)
     told = remarks if content is None else changed(found, content)
@@ -168,8 +174,8 @@ class Found:
             name, reason = next(iter(wrong.items()))
             said.append(
                 say(
-                    f"{len(wrong)} images cannot be read and are left out, first {name!r}: "
-                    f"{reason}; replace or delete them.",
+                    f"{counted(len(wrong), 'image')} left out as unreadable, first {name!r}: "
+                    f"{reason}; replace or delete.",
                     f"{len(wrong)} 张图像无法读取而未使用，最先的是 {name!r}：{reason}；请替换或删除。",
                 )
             )
@@ -177,16 +183,16 @@ class Found:
         if barren:
             said.append(
                 say(
-                    f"{len(barren)} folders hold no image that can be read and are left out: "
-                    f"{shortened(barren)}; fill or delete them.",
+                    f"{counted(len(barren), 'folder')} left out for want of an image that can be "
+                    f"read: {shortened(barren)}; fill or delete.",
                     f"{len(barren)} 个文件夹中没有可读的图像而未使用：{shortened(barren)}；请补充或删除。",
                 )
             )
         if folder.loose:
             said.append(
                 say(
-                    f"{len(folder.loose)} images lie outside any class folder and are left out: "
-                    f"{shortened(folder.loose)}; move them into their class.",
+                    f"{counted(len(folder.loose), 'image')} left out, outside any class folder: "
+                    f"{shortened(folder.loose)}; move each into its class.",
                     f"{len(folder.loose)} 张图像不在任何类别文件夹中而未使用：{shortened(folder.loose)}；"
                     "请移入相应类别。",
                 )
@@ -194,9 +200,10 @@ class Found:
         if folder.shared:
             said.append(
                 say(
-                    f"{len(folder.shared)} classes are in more than one of the folders train, "
-                    f"validation and test ({shortened(folder.shared)}), but tasks must be met with "
-                    "classes never trained on: the folders are put together and split by class.",
+                    f"{counted(len(folder.shared), 'class', 'classes')} in more than one of the "
+                    f"folders train, validation and test ({shortened(folder.shared)}), but tests "
+                    "must be of classes never trained on: the folders are put together and split "
+                    "by class.",
                     f"{len(folder.shared)} 个类别同时出现在 train、validation、test 中的多个文件夹"
                     f"（{shortened(folder.shared)}），而测试任务的类别不得参与训练：已合并这些文件夹并按类别划分。",
                 )
@@ -235,8 +242,8 @@ def check_settings(size: int | None, fit: str, by: str | None) -> None:
         )
     if fit not in FITS:
         raise not_one_of("fit", FITS, fit)
-    if by not in (None, "class", "group"):
-        raise not_one_of("by", ("class", "group"), str(by))
+    if by not in (None, "class", "group", "all"):
+        raise not_one_of("by", ("class", "group", "all"), str(by))
 
 
 def portable(splits: SplitSource | None) -> Any:
@@ -254,6 +261,14 @@ def changed(found: Found, content: str) -> tuple[str, ...]:
             f"{str(found.folder.root)!r} 中的图像与运行时不同：有增加、删除或修改；结果可能不同。",
         ),
     )
+
+
+def counted(count: int, one: str, many: str = "") -> str:
+    """
+    >>> counted(1, "image"), counted(2, "class", "classes")
+    ('1 image', '2 classes')
+    """
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
 def shortened(names: Any, most_names: int = 5) -> str:

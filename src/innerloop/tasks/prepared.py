@@ -30,9 +30,9 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-VERSION = 1  # raise when the same files give other pixels
+VERSION = 2  # raise when the same files give other pixels
 AT_ONCE = 256  # images between two writes to disk
-Row = tuple[np.ndarray, str, str]  # pixels, digest of the file, what is wrong or ""
+Row = tuple[np.ndarray, str, str, tuple[int, int]]  # pixels, digest, what is wrong, size before
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,11 +40,13 @@ class Prepared:
     """images: (M, channels, size, size) uint8, zeros where the file cannot be read.
 
     digests: of each file's bytes, "" where it cannot be opened. problems: {row: what is wrong}.
+    sizes: (width, height) of each before it was resized, (0, 0) where it cannot be read.
     """
 
     images: Tensor
     digests: tuple[str, ...]
     problems: dict[int, str]
+    sizes: tuple[tuple[int, int], ...]
 
     def content(self, names: Sequence[str]) -> str:
         """One digest over the names and bytes of all files."""
@@ -77,9 +79,14 @@ def prepare(root: Path, names: Sequence[str], *, channels: int, size: int, fit: 
             stacklevel=4,
         )
     rows = [prepared_row(root / name, how) for name in progress(names, "reading images")]
-    images = torch.from_numpy(np.stack([row for row, _, _ in rows]))
-    problems = {n: wrong for n, (_, _, wrong) in enumerate(rows) if wrong}
-    return Prepared(images, tuple(digest for _, digest, _ in rows), problems)
+    images = torch.from_numpy(np.stack([row for row, *_ in rows]))
+    return logged(images, [(digest, wrong, size) for _, digest, wrong, size in rows])
+
+
+def logged(images: Tensor, lines: Sequence[Any]) -> Prepared:
+    digests, wrongs, sizes = zip(*lines, strict=True)
+    problems = {n: wrong for n, wrong in enumerate(wrongs) if wrong}
+    return Prepared(images, digests, problems, tuple((w, h) for w, h in sizes))
 
 
 def kept(folder: Path, shape: tuple[int, ...], row: Callable[[int], Row]) -> Prepared:
@@ -135,9 +142,9 @@ def build(folder: Path, make: Callable[[int], Row], shape: tuple[int, ...]) -> N
         rest = range(done, shape[0], AT_ONCE)
         for first in progress(rest, say("preparing images", "处理图像"), len(rest)):
             made = [make(n) for n in range(first, min(first + AT_ONCE, shape[0]))]
-            data.write(b"".join(image.tobytes() for image, _, _ in made))
+            data.write(b"".join(image.tobytes() for image, *_ in made))
             on_disk(data)
-            lines = [json.dumps([digest, wrong]) + "\n" for _, digest, wrong in made]
+            lines = [json.dumps(facts) + "\n" for _, *facts in made]
             log.write("".join(lines).encode())
             on_disk(log)
     part = folder / "whole.json.part"
@@ -166,9 +173,8 @@ def on_disk(file: BinaryIO) -> None:
 
 def read(folder: Path) -> Prepared:
     images = torch.from_numpy(np.load(folder / "images.npy", mmap_mode="c"))
-    lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
-    problems = {n: wrong for n, (_, wrong) in enumerate(lines) if wrong}
-    return Prepared(images, tuple(digest for digest, _ in lines), problems)
+    lines = (folder / "log.jsonl").read_text().splitlines()
+    return logged(images, [json.loads(line) for line in lines])
 
 
 def prepared_row(path: Path, how: dict[str, Any]) -> Row:
@@ -176,9 +182,10 @@ def prepared_row(path: Path, how: dict[str, Any]) -> Row:
     try:
         data = path.read_bytes()
     except OSError as problem:
-        return nothing, "", problem.strerror or type(problem).__name__
+        return nothing, "", problem.strerror or type(problem).__name__, (0, 0)
     digest = hashlib.blake2b(data, digest_size=16).hexdigest()
     try:
-        return pixels(open_image(io.BytesIO(data)), **how), digest, ""
+        image = open_image(io.BytesIO(data))
+        return pixels(image, **how), digest, "", image.size
     except Unreadable as problem:
-        return nothing, digest, str(problem)
+        return nothing, digest, str(problem), (0, 0)

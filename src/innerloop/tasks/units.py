@@ -17,8 +17,9 @@ USUAL, FEWEST = 5, 2  # ways, where nobody says
 
 @dataclass(frozen=True)
 class Division:
-    """split: class -> its split. ways: of a task. by: what was divided, "class", "group" or
-    "given". shared: whether validation tasks are made of meta-training's classes."""
+    """split: class -> its split. ways: of a task. by: what was divided, "class", "group", "given",
+    or "all" where every split has all. shared: whether validation tasks are made of meta-training's
+    classes."""
 
     split: dict[str, str]
     ways: Span
@@ -27,6 +28,8 @@ class Division:
     remarks: tuple[str, ...] = ()
 
     def classes(self, split: str) -> list[str]:
+        if self.by == "all":
+            return list(self.split)
         wanted = "train" if self.shared and split == "validation" else split
         return [name for name, part in self.split.items() if part == wanted]
 
@@ -47,6 +50,8 @@ def divide(
     """
     if ways is not None:
         ways = as_span("ways", ways)
+    if by == "all":
+        return Division(dict.fromkeys(names, "test"), ways or min(USUAL, len(names)), by)
     if splits:
         return as_given(names, ways, splits, seed)
     groups = {name: name.rpartition("/")[0] for name in names}
@@ -84,10 +89,9 @@ def with_shared_validation(
             asked = least if ways is None else ways
             return Division({n: split[n] for n in names}, asked, "class", True, (remark,))
     needed = 2 * tries[-1]
-    remedy = (
-        "add classes" if ways is None or needed <= 2 * FEWEST else "lower --ways or add classes"
-    )
-    verb = "增加类别" if ways is None or needed <= 2 * FEWEST else "减小 --ways 或增加类别"
+    fitting, lower = len(names) // 2, ways is not None and len(names) >= 2 * FEWEST
+    remedy = f"lower --ways to {fitting}, or add classes" if lower else "add classes"
+    verb = f"将 --ways 减到 {fitting}，或增加类别" if lower else "增加类别"
     raise InputError(
         f"{tries[-1]}-way tasks need at least {needed} classes, so that some are never trained on, "
         f"and there are {len(names)}; {remedy}.",
