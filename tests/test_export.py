@@ -49,9 +49,6 @@ def cases() -> dict[str, tuple[il.Adapted, torch.Tensor]]:
     }
 
 
-CASES = ("maml", "maml in three orders", "regression", "protonet", "ridge", "nearest")
-
-
 @pytest.fixture(scope="module")
 def tasks():
     return cases()
@@ -62,7 +59,7 @@ def expected(task: il.Adapted, x: torch.Tensor) -> np.ndarray:
     return found.numpy()
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", ["maml in three orders", "ridge", "nearest"])
 def test_a_program_answers_the_same(tasks, name):
     task, x = tasks[name]
     made = program(task).module()

@@ -73,6 +73,27 @@ def test_a_run_is_a_parameter_cloned_and_pickled(own):
     assert again.classes_.tolist() == ["a", "b"]
 
 
+def test_a_run_on_tables_takes_frames_as_they_are(tmp_path):
+    pd = pytest.importorskip("pandas")
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {
+            "shop": np.repeat([f"s{n}" for n in range(12)], 8),
+            "size": rng.normal(size=96),
+            "kind": rng.choice(["a", "b"], 96),
+            "sold": rng.normal(50, 9, 96),
+        }
+    )
+    tasks = il.tasks.table(frame, task="shop", target="sold", shots=4, queries=3)
+    learner = il.ridge(il.models.mlp(tasks.input_shape[0], None, hidden=8))
+    il.train(learner, tasks, steps=2, out=tmp_path / "run", progress=False, validation_episodes=2)
+    x, y = frame[["size", "kind"]][:8], frame["sold"][:8]
+    fitted = FewShotRegressor(tmp_path / "run").fit(x, y)
+    assert 20 < fitted.predict(x).mean() < 80
+    assert np.allclose(revived(fitted).predict(x), fitted.predict(x), atol=1e-3)
+    assert fitted.predict([{"size": None, "kind": "c"}]).shape == (1,)
+
+
 def test_a_run_in_a_folder_and_images_of_any_shape(tmp_path):
     learner = il.protonet(il.models.mlp(784, None, hidden=8))
     il.train(learner, il.tasks.digits(), steps=1, out=tmp_path / "run", progress=False)

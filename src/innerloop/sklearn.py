@@ -23,6 +23,7 @@ from innerloop.adapted import Adapted, Run, load, load_adapted
 from innerloop.algorithms import ridge
 from innerloop.algorithms.spec import OWN, model_to_json, spec_from_json, spec_to_json
 from innerloop.errors import InputError
+from innerloop.tasks.inputs import Inputs
 from innerloop.tree import tree_map
 
 STRENGTH = 10.0  # of 0.1, 1, 10 and 100 the best on most of five tables, 1 to 100 examples
@@ -32,14 +33,11 @@ class FewShot(BaseEstimator):
     """What both estimators have in common."""
 
     kind: str
+    adapted_: Adapted
 
     def __init__(self, run: Any = None, *, strength: float = STRENGTH):
         self.run = run
         self.strength = strength
-
-    def _adapt(self, X: Any, y: Any, **more: Any) -> None:
-        run = self._run()
-        self.adapted_: Adapted = run.adapt(X, y, **more)
 
     def _run(self) -> Run:
         if self.run is None:
@@ -55,18 +53,15 @@ class FewShot(BaseEstimator):
             )
         return run
 
-    def _rows(self, X: Any, **more: Any) -> Any:
-        """X as scikit-learn checks it; a run that reads raw inputs checks them by itself."""
-        run = self.run if isinstance(self.run, Run) else None
-        inputs = self.adapted_.inputs if hasattr(self, "adapted_") else run and run.inputs
+    def _rows(self, inputs: Inputs | None, X: Any, **more: Any) -> Any:
+        """X as scikit-learn checks it; what a run reads by its own `inputs` is checked there."""
         if inputs is not None and not isinstance(X, np.ndarray):
-            return X if "y" not in more else (X, more["y"])
-        given = self.run is not None
-        return validate_data(self, X, dtype="numeric", allow_nd=given, **more)
+            return (X, more["y"]) if "y" in more else X
+        return validate_data(self, X, dtype="numeric", allow_nd=self.run is not None, **more)
 
     def _answer(self, X: Any) -> tuple[Adapted, Any]:
         check_is_fitted(self)
-        return self.adapted_, self._rows(X, reset=False)
+        return self.adapted_, self._rows(self.adapted_.inputs, X, reset=False)
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())
@@ -105,10 +100,11 @@ class FewShotClassifier(ClassifierMixin, FewShot):
         self.orders = orders
 
     def fit(self, X: Any, y: Any) -> FewShotClassifier:
-        X, y = self._rows(X, y=y)
+        run = self._run()
+        X, y = self._rows(run.inputs, X, y=y)
         check_classification_targets(y)
         self.classes_, places = np.unique(np.asarray(y), return_inverse=True)
-        self._adapt(X, places, orders=self.orders)
+        self.adapted_ = run.adapt(X, places, orders=self.orders)
         return self
 
     def predict(self, X: Any) -> np.ndarray:
@@ -131,8 +127,9 @@ class FewShotRegressor(RegressorMixin, FewShot):
     kind = "regression"
 
     def fit(self, X: Any, y: Any) -> FewShotRegressor:
-        X, y = self._rows(X, y=y, multi_output=True, y_numeric=True)
-        self._adapt(X, y)
+        run = self._run()
+        X, y = self._rows(run.inputs, X, y=y, multi_output=True, y_numeric=True)
+        self.adapted_ = run.adapt(X, y)
         return self
 
     def predict(self, X: Any) -> np.ndarray:

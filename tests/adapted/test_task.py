@@ -97,7 +97,7 @@ LABELS = [0, 0, 1, 1]
         (points(2, 2), ["a"] * 4, "needs examples of two at least, got only a"),
         (points(2, 2).index_fill(0, torch.tensor(2), torch.nan), LABELS, "row 2 (counted from 0)"),
         (points(2, 2) / 0, LABELS, "row 0 (counted from 0) holds NaN or infinity"),
-        (points(2, 2)[..., :3], LABELS, "cannot take x of shape (4, 1, 28, 3)"),
+        (points(2, 2)[..., :3], LABELS, "(4, 1, 28, 3)"),
         (points(2, 2).byte(), LABELS, "pass images as x / 255"),
         (points(2, 2) + 0j, LABELS, "real numbers as in training, got complex numbers"),
         (["a.png"] * 4, LABELS, "'a.png' cannot be read as an image"),
@@ -153,6 +153,18 @@ def test_whole_numbers_are_numbers_and_nothing_gives_nothing():
 @pytest.mark.parametrize("labels", [np.array([0.0, 1.0]), [np.int64(3), np.int64(4)], ["x", "y"]])
 def test_labels_come_back_as_they_were(labels):
     assert maml().adapt(points(2, 1), labels).classes.tolist() == sorted(labels)
+
+
+def test_a_device_that_is_not_there_is_one_sentence(tmp_path):
+    run = sines()
+    assert np.array_equal(run.to("cpu").adapt(X, X).predict(X), run.adapt(X, X).predict(X))
+    run.adapt(X, X).save(tmp_path / "task", standalone=True)
+    assert il.load_adapted(tmp_path / "task", device="cpu").predict(X).shape == X.shape
+    for device in ["nowhere"] + ["cuda"] * (not torch.cuda.is_available()):
+        with pytest.raises(il.InputError, match="cannot be used here"):
+            run.to(device)
+        with pytest.raises(il.InputError, match="cannot be used here"):
+            il.load_adapted(tmp_path / "task", device=device)
 
 
 def test_tokens_stay_whole_numbers():

@@ -151,3 +151,42 @@ def test_bad_input_is_one_sentence_and_nothing_is_written(
     assert sentence in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
     assert not Path("t").exists()
+
+
+def test_a_table_s_own_columns_and_unit_and_a_folder_of_photographs(tmp_path: Path) -> None:
+    pytest.importorskip("pandas")
+    rng = np.random.default_rng(0)
+    lines = ["shop,size,kind,sold"]
+    for shop in range(12):
+        lines += [
+            f"s{shop},{rng.normal():.3f},{rng.choice(['a', ''])},{rng.normal(500):.2f}"
+            for _ in range(8)
+        ]
+    (tmp_path / "shops.csv").write_text("\n".join(lines) + "\n")
+    quick = {"steps": 2, "validation_episodes": 2, "progress": False}
+    tasks = il.tasks.table(tmp_path / "shops.csv", task="shop", target="sold", shots=4, queries=3)
+    ridge = il.ridge(il.models.mlp(tasks.input_shape[0], None, hidden=4))
+    il.train(ridge, tasks, out=tmp_path / "run", **quick)
+    (tmp_path / "new.csv").write_text("\n".join(lines[:5]) + "\n")
+    out = tmp_path / "new.task"
+    result("adapt", tmp_path / "run", "--support", tmp_path / "new.csv", "--out", out)
+    found = result("predict", out, tmp_path / "new.csv")
+    assert len(found["mean"]) == 4
+    assert all(490 < mean < 510 for mean in np.ravel(found["mean"]))
+
+    for colour in range(9):
+        folder = tmp_path / "pictures" / f"c{colour}"
+        folder.mkdir(parents=True)
+        for n in range(6):
+            pixels = rng.normal(colour * 28, 9, (20 + n, 24, 3)).clip(0, 255).astype(np.uint8)
+            Image.fromarray(pixels).save(folder / f"{n}.png")
+    tasks = il.tasks.images(tmp_path / "pictures", ways=2, shots=1, queries=2)
+    size = tasks.input_shape[-1]
+    model = il.models.conv4(channels=tasks.input_shape[0], size=size, width=4)
+    few = {"ways": 2, "shots": 1, "queries": 2}
+    il.train(il.protonet(model), tasks, out=tmp_path / "photos", **quick, **few)
+    out = tmp_path / "photos.task"
+    result("adapt", tmp_path / "photos", "--support", tmp_path / "pictures", "--out", out)
+    found = result("predict", out, tmp_path / "pictures" / "c0", tmp_path / "pictures" / "c8")
+    assert found["predictions"][0] in ("c0", "c1")
+    assert found["predictions"][-1] in ("c7", "c8")

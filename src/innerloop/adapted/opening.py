@@ -10,18 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from torch import Tensor
 
 from innerloop.adapted.artefact import VERSION, weights_digest
 from innerloop.adapted.loading import load
 from innerloop.adapted.plain import from_plain
+from innerloop.adapted.rows import on_device
 from innerloop.adapted.run import Run
 from innerloop.adapted.task import Adapted
 from innerloop.algorithms.spec import OWN, spec_from_json
 from innerloop.errors import InnerloopError, InputError
 from innerloop.tasks.inputs import inputs_from_json
 from innerloop.training.files import damaged, read_tensors
-from innerloop.tree import tree_map
 
 
 def load_adapted(
@@ -138,8 +137,5 @@ def damage(path: Path) -> Iterator[None]:
 
 def moved(task: Adapted, device: str) -> Adapted:
     """The task with its tensors on another device."""
-    there = {
-        name: tree_map(lambda x: x.to(device) if isinstance(x, Tensor) else x, getattr(task, name))
-        for name in ("meta", "fast", "form", "support")
-    }
-    return replace(task, **there)
+    trees = ("meta", "fast", "form", "support", "places")
+    return replace(task, **{name: on_device(getattr(task, name), device) for name in trees})

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from innerloop.adapted.rows import on_device
 from innerloop.adapted.task import Adapted, adapt
 from innerloop.core import Meta
 from innerloop.language import say
@@ -13,7 +14,6 @@ from innerloop.outer import Learner
 from innerloop.tasks import Tasks
 from innerloop.tasks.inputs import Inputs
 from innerloop.training import Verdict
-from innerloop.tree import tree_map
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,10 +76,8 @@ class Run:
     def to(self, device: str) -> Run:
         """The run with its weights on another device ("cuda", "cpu"); tasks adapt and answer there."""
 
-        def there(meta: Meta) -> Meta:
-            return tree_map(lambda leaf: leaf.to(device), meta)  # type: ignore[no-any-return]
-
-        return replace(self, meta=there(self.meta), last=self.last and there(self.last))
+        last = self.last and on_device(self.last, device)
+        return replace(self, meta=on_device(self.meta, device), last=last)
 
     def __deepcopy__(self, memo: Any) -> Run:
         return self  # a run does not change
