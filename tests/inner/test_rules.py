@@ -132,7 +132,7 @@ def test_a_rule_of_the_user_s_own_is_taken_as_it_is():
     ("settings", "said"),
     [
         ({"inner_optimiser": "adm"}, "inner_optimiser must be one of sgd, .* did you mean adam"),
-        ({"inner_rates": "layers"}, "inner_rates must be one of fixed, .* did you mean layer"),
+        ({"inner_rates": "layers"}, "inner_rates must be one of fixed, weight, layer, step, got"),
         ({"inner_clip": 0}, "inner_clip must be a finite number above 0, got 0; try 10"),
         ({"inner_lr": -1}, "inner_lr must be a finite number of 0 or more, got -1; try 0.01"),
         ({"moves": "1.*"}, r"moves='1\.\*' fits no parameter .* they are: weight, bias\."),

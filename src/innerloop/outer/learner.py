@@ -115,12 +115,12 @@ class Learner:
             return run(path=PATHS["loop"])
         try:
             return run(path=PATHS[self.path])
-        except InnerloopError:
-            raise
         except Exception as error:
+            if isinstance(error, InnerloopError) and not isinstance(error, RuntimeError):
+                raise
             found = run(path=by_loop)  # raises the model's own error, where it is one
             self._plan["path"] = "loop"
-            reason = f"{error}".partition("\n")[0][:120]
+            reason = f"{error.__cause__ or error}".partition("\n")[0][:120]
             warnings.warn(
                 say(
                     "This network has an operation that cannot be batched over tasks, so tasks run "
