@@ -83,7 +83,7 @@ def _split(meta: Meta) -> tuple[Params, Params]:
 
 @algorithm(
     encoder=True,
-    steps=3_500,
+    steps=4_500,
     meta_batch=1,
     lr=5e-3,
     weight_decay=0.05,
