@@ -16,7 +16,8 @@ def visits(rows=12, seed=0):
             "patient": np.repeat([f"p{n}" for n in range(PATIENTS)], rows),
             "age": age,
             "dose": random.choice(["low", "high", "none"], count),
-            "day": pd.Timestamp("2020-01-01") + pd.to_timedelta(random.integers(0, 900, count), "D"),
+            "day": pd.Timestamp("2020-01-01")
+            + pd.to_timedelta(random.integers(0, 900, count), "D"),
             "smoker": random.choice(["yes", "no"], count),
             "score": 100 + 20 * random.normal(size=count) + age,
         }
