@@ -1,8 +1,9 @@
 import pytest
 import torch
 
-from innerloop.tasks.bank import ImageBank
-from innerloop.tasks.cache import cache_folder, cached_bank, load_bank, progress, save_bank
+from innerloop.tasks.cache import cache_folder, progress
+from innerloop.tasks.images.bank import ImageBank
+from innerloop.tasks.images.cached import cached_bank, load_bank, save_bank
 
 
 def bank():

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from test_bank import numbered_bank, spelt
 
 from innerloop import InputError
-from innerloop.tasks.bank import ImageStream
+from innerloop.tasks.images.bank import ImageStream
 
 
 def stream(counts, small="refuse", **spans):

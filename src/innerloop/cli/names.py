@@ -13,7 +13,7 @@ from innerloop.episodes import Span, as_span
 from innerloop.errors import InputError, did_you_mean
 from innerloop.tasks import TASKS, Tasks
 from innerloop.tasks.base import no_classes
-from innerloop.tasks.table_read import is_table
+from innerloop.tasks.tables.reading import is_table
 
 PATHS = ("images", "table", "function")  # families that a path or package.module:function names
 SHAPE = ("ways", "shots", "queries")

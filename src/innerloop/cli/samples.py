@@ -10,7 +10,13 @@ import numpy as np
 
 from innerloop.errors import InputError
 from innerloop.tasks.inputs import Inputs
-from innerloop.tasks.table_read import is_table, numbers_of, read_table, require_column, values_of
+from innerloop.tasks.tables.reading import (
+    is_table,
+    numbers_of,
+    read_table,
+    require_column,
+    values_of,
+)
 
 IMAGES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm"}
 USUAL = ("label", "target", "class", "y")

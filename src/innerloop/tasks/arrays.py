@@ -17,7 +17,7 @@ from innerloop.errors import InputError, not_one_of
 from innerloop.language import say
 from innerloop.tasks.base import SPLITS, Kind, Tasks
 from innerloop.tasks.classes import ClassStream
-from innerloop.tasks.image_inputs import ImageInputs
+from innerloop.tasks.images.inputs import ImageInputs
 from innerloop.tasks.inputs import Inputs
 from innerloop.tasks.pools import PoolStream, as_numbers, least_rows
 from innerloop.tasks.splitting import SplitSource, by_hash, given_split

@@ -21,10 +21,10 @@ from innerloop.language import say
 from innerloop.tasks.arrays import arrays
 from innerloop.tasks.base import Tasks
 from innerloop.tasks.cache import cache_folder, progress
-from innerloop.tasks.image_inputs import ImageInputs
-from innerloop.tasks.images import LOOKED_AT, guess_size
-from innerloop.tasks.pixels import as_images, is_grey, pixels
-from innerloop.tasks.prepared import kept
+from innerloop.tasks.images.family import LOOKED_AT, guess_size
+from innerloop.tasks.images.inputs import ImageInputs
+from innerloop.tasks.images.pixels import as_images, is_grey, pixels
+from innerloop.tasks.images.prepared import kept
 from innerloop.tasks.splitting import SplitSource
 
 IN_MEMORY = 512 << 20  # bytes of prepared images; more of them go into a file mapped to memory

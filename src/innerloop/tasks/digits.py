@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from innerloop.tasks.bank import ImageBank, image_tasks
 from innerloop.tasks.base import SPLITS, Tasks
+from innerloop.tasks.images.bank import ImageBank, image_tasks
 
 
 def digits(*, ways: int = 5, shots: int = 1, queries: int = 10, size: int = 28) -> Tasks:

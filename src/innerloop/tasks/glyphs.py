@@ -12,10 +12,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from innerloop.episodes import Draws
-from innerloop.tasks.bank import ImageBank, image_tasks
 from innerloop.tasks.base import SPLITS, Tasks
-from innerloop.tasks.cache import cached_bank, progress
+from innerloop.tasks.cache import progress
 from innerloop.tasks.fonts import draw_all, font_files, letters, vary
+from innerloop.tasks.images.bank import ImageBank, image_tasks
+from innerloop.tasks.images.cached import cached_bank
 
 SCRIPTS = {
     # Related scripts stay together: Old Italic and Coptic come from Greek letters, Lisu turns

@@ -16,10 +16,11 @@ from PIL import Image
 
 from innerloop.errors import InputError, not_one_of
 from innerloop.tasks.archives import content_digest, members, quick_key
-from innerloop.tasks.bank import ImageBank, image_tasks
 from innerloop.tasks.base import SPLITS, Tasks
-from innerloop.tasks.cache import cached_bank, progress
+from innerloop.tasks.cache import progress
 from innerloop.tasks.data import data_set, locate
+from innerloop.tasks.images.bank import ImageBank, image_tasks
+from innerloop.tasks.images.cached import cached_bank
 
 RESIZING = 1  # raise when the same drawings give other images, so that no cache outlives a change
 

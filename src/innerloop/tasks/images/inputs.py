@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from innerloop.tasks.images.pixels import as_images, pixels
 from innerloop.tasks.inputs import INPUTS
-from innerloop.tasks.pixels import as_images, pixels
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from table_cases import visits
 
 import innerloop as il
 from innerloop.tasks.inputs import inputs_from_json, inputs_to_json
-from innerloop.tasks.table_columns import column_from_json, column_to_json, fit_column
-from innerloop.tasks.table_read import plain_column
+from innerloop.tasks.tables.columns import column_from_json, column_to_json, fit_column
+from innerloop.tasks.tables.reading import plain_column
 
 DAYS = ["2024-02-29", "2024-03-01", "2023-12-31", None]
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from innerloop.core import Episodes, Examples
 from innerloop.episodes import Draws, Stream
 from innerloop.errors import InputError
-from innerloop.tasks.table_read import listed
+from innerloop.tasks.tables.reading import listed
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,9 +11,10 @@ from picture_cases import folder, many, picture
 
 import innerloop as il
 from innerloop import InputError
-from innerloop.tasks import images, prepared
+from innerloop.tasks import images
+from innerloop.tasks.images import prepared
 from innerloop.tasks.base import SPLITS
-from innerloop.tasks.facts import image_facts
+from innerloop.tasks.images.facts import image_facts
 
 
 @pytest.fixture(autouse=True)

@@ -14,8 +14,8 @@ from torch import Tensor
 from innerloop.errors import InputError, did_you_mean
 from innerloop.language import say
 from innerloop.tasks.inputs import INPUTS
-from innerloop.tasks.table_columns import Column, column_from_json, column_to_json, fit_column
-from innerloop.tasks.table_read import listed, numbers_of, pandas, read_table
+from innerloop.tasks.tables.columns import Column, column_from_json, column_to_json, fit_column
+from innerloop.tasks.tables.reading import listed, numbers_of, pandas, read_table
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from innerloop.errors import InputError
-from innerloop.tasks.pixels import SUFFIXES
+from innerloop.tasks.images.pixels import SUFFIXES
 from innerloop.tasks.splitting import split_word
 
 

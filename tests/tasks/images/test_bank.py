@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from innerloop import InputError, use_language
-from innerloop.tasks.bank import ImageBank, ImageStream, image_tasks
+from innerloop.tasks.images.bank import ImageBank, ImageStream, image_tasks
 
 WIDTH = 4
 
@@ -35,8 +35,8 @@ def spelt(x):
 def streams(draw):
     shots, queries = draw(st.integers(1, 4)), draw(st.integers(1, 4))
     least = shots + queries
-    counts = draw(st.lists(st.integers(least, least + 9), min_size=1, max_size=9))
-    return stream(numbered_bank(counts), draw(st.integers(1, len(counts))), shots, queries)
+    counts = draw(st.lists(st.integers(least, least + 9), min_size=2, max_size=9))
+    return stream(numbered_bank(counts), draw(st.integers(2, len(counts))), shots, queries)
 
 
 @given(streams(), st.integers(0, 2**32), st.integers(0, 9), st.integers(1, 4))

@@ -12,8 +12,8 @@ from typing import Any
 from innerloop.errors import InputError
 from innerloop.language import say
 from innerloop.tasks.base import SPLITS
-from innerloop.tasks.folder import read_folder
-from innerloop.tasks.images import Found, check_settings, counted, images, shortened
+from innerloop.tasks.images.family import Found, check_settings, counted, images, shortened
+from innerloop.tasks.images.folder import read_folder
 from innerloop.tasks.units import divide
 
 FIRST = 20  # of every kind of fault so many are named

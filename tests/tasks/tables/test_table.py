@@ -11,7 +11,7 @@ import torch
 from table_cases import visits, written
 
 import innerloop as il
-from innerloop.tasks.table_read import read_table
+from innerloop.tasks.tables.reading import read_table
 
 SPLITS = ("train", "validation", "test")
 HOW = {"task": "patient", "target": "score", "drop": ["ill"]}

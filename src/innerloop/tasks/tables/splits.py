@@ -8,7 +8,7 @@ from typing import Any
 
 from innerloop.errors import InputError
 from innerloop.tasks.splitting import by_hash, given_split
-from innerloop.tasks.table_read import listed, require_column, values_of
+from innerloop.tasks.tables.reading import listed, require_column, values_of
 
 
 def split_of(

@@ -39,7 +39,7 @@ def read_table(source: Any) -> Any:
     """A DataFrame whose columns hold float64, bool, datetime64 or text with None for missing.
 
     source: a path (CSV, TSV, Parquet; .gz of the first two) or a DataFrame. Text from a file stays
-    text here; what a column means is decided on meta-train rows, by `table_columns`.
+    text here; what a column means is decided on meta-train rows, by `columns`.
     """
     pd = pandas()
     frame = source if isinstance(source, pd.DataFrame) else read_file(Path(source))

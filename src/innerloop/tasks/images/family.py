@@ -15,12 +15,12 @@ from PIL import Image
 from innerloop.episodes import Span, as_span
 from innerloop.errors import InputError, not_one_of
 from innerloop.language import say
-from innerloop.tasks.bank import ImageBank, image_tasks
 from innerloop.tasks.base import SPLITS, Tasks
-from innerloop.tasks.folder import Folder, read_folder
-from innerloop.tasks.image_inputs import ImageInputs
-from innerloop.tasks.pixels import FITS, Unreadable, is_grey, open_image
-from innerloop.tasks.prepared import Prepared, prepare
+from innerloop.tasks.images.bank import ImageBank, image_tasks
+from innerloop.tasks.images.folder import Folder, read_folder
+from innerloop.tasks.images.inputs import ImageInputs
+from innerloop.tasks.images.pixels import FITS, Unreadable, is_grey, open_image
+from innerloop.tasks.images.prepared import Prepared, prepare
 from innerloop.tasks.splitting import SplitSource
 from innerloop.tasks.units import Division, divide
 

@@ -16,9 +16,9 @@ from torch import Tensor
 from innerloop.errors import InputError
 from innerloop.language import say
 from innerloop.tasks.base import SPLITS, Kind, Tasks
-from innerloop.tasks.table_columns import Category, Column
-from innerloop.tasks.table_inputs import Fitted, TableInputs, fit_inputs
-from innerloop.tasks.table_read import (
+from innerloop.tasks.tables.columns import Category, Column
+from innerloop.tasks.tables.inputs import Fitted, TableInputs, fit_inputs
+from innerloop.tasks.tables.reading import (
     content_of,
     listed,
     read_table,
@@ -26,9 +26,9 @@ from innerloop.tasks.table_read import (
     source_name,
     values_of,
 )
-from innerloop.tasks.table_split import split_of
-from innerloop.tasks.table_stream import TableBank, TableStream, usable_facts
-from innerloop.tasks.table_targets import Targets, read_targets
+from innerloop.tasks.tables.splits import split_of
+from innerloop.tasks.tables.stream import TableBank, TableStream, usable_facts
+from innerloop.tasks.tables.targets import Targets, read_targets
 
 Source = Any  # a path or a pandas DataFrame
 
@@ -368,7 +368,7 @@ def _names(given: str | Sequence[str]) -> tuple[str, ...]:
 
 def _portable(split: str | Mapping[str, str] | None, prepared: Prepared) -> Any:
     """A file may be gone when the run is read again, so what it said is kept."""
-    from innerloop.tasks.table_split import is_file
+    from innerloop.tasks.tables.splits import is_file
 
     if isinstance(split, Mapping) or (isinstance(split, str) and is_file(split)):
         return dict(prepared.split)

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from innerloop.language import say
 from innerloop.tasks.cache import cache_folder, progress
-from innerloop.tasks.pixels import Unreadable, open_image, pixels
+from innerloop.tasks.images.pixels import Unreadable, open_image, pixels
 
 try:
     import fcntl

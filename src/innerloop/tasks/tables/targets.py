@@ -10,8 +10,8 @@ import numpy as np
 
 from innerloop.errors import InputError
 from innerloop.tasks.base import Kind
-from innerloop.tasks.table_columns import NO, YES
-from innerloop.tasks.table_read import listed, numbers_of, values_of
+from innerloop.tasks.tables.columns import NO, YES
+from innerloop.tasks.tables.reading import listed, numbers_of, values_of
 
 FEW = 10  # different whole numbers that are taken for classes
 MOSTLY = 0.8  # of different values are numbers: then the others are mistakes, and named as such

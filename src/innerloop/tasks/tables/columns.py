@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from innerloop.tasks.table_read import numbers_of, pandas, values_of
+from innerloop.tasks.tables.reading import numbers_of, pandas, values_of
 
 CATEGORIES = 20  # the commonest have a slot each, the others share one
 YES, NO = ("true", "yes", "y", "t"), ("false", "no", "n", "f")

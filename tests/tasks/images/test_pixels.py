@@ -7,9 +7,9 @@ from picture_cases import picture
 from PIL import Image
 
 from innerloop import InputError
-from innerloop.tasks.image_inputs import ImageInputs
+from innerloop.tasks.images.inputs import ImageInputs
+from innerloop.tasks.images.pixels import Unreadable, eight_bits, is_grey, open_image, pixels
 from innerloop.tasks.inputs import inputs_from_json, inputs_to_json
-from innerloop.tasks.pixels import Unreadable, eight_bits, is_grey, open_image, pixels
 
 MODES = ("1", "L", "P", "RGB", "RGBA", "CMYK", "YCbCr", "LAB", "HSV", "LA", "I", "F", "I;16")
 
