@@ -145,7 +145,10 @@ REFUSED = [
         "ways must not exceed the classes of a split: toy/train has 3 classes, got 4 ways; "
         "lower --ways.",
     ),
-    ({"queries": 0}, "queries must be at least 1, got 0; a task needs classes and images."),
+    (
+        {"queries": 0},
+        "queries must be at least 1, got 0; a task needs classes to tell apart, and examples of each.",
+    ),
 ]
 
 
@@ -160,7 +163,7 @@ def test_errors_speak_chinese():
     use_language("zh")
     try:
         with pytest.raises(InputError, match="不能超过最小类别的图像数：“g0/00”有 5 张图像"):
-            stream(numbered_bank([5]), ways=1, shots=3, queries=3)
+            stream(numbered_bank([5, 9]), ways=2, shots=3, queries=3)
     finally:
         use_language(None)
 
