@@ -27,6 +27,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("run", type=Path)
     parser.add_argument("--inner-steps", type=int)
+    parser.add_argument("--transductive", action="store_true", help="as the MAML paper tests")
     parser.add_argument("--out", type=Path)
     asked = parser.parse_args()
     torch.set_num_threads(1)
@@ -34,6 +35,8 @@ def main() -> None:
     learner = run.learner
     if asked.inner_steps is not None:
         learner = learner.replace(inner_steps=asked.inner_steps)
+    if asked.transductive:
+        learner = learner.replace(transductive=True)
     largest = run.tasks.outputs if "inner_steps" in learner.spec.settings else 20
     rows = [row(learner, run, *r) for r in ROWS if r[0] <= largest]
     name = learner.spec.algorithm
@@ -49,7 +52,8 @@ def main() -> None:
         "machine": f"{os.cpu_count()} cores, {platform.machine()}, one thread",
         "torch": torch.__version__,
     }
-    out = asked.out or Path(f"benchmarks/results/omniglot-{name}.json")
+    kind = "-transductive" if asked.transductive else ""
+    out = asked.out or Path(f"benchmarks/results/omniglot-{name}{kind}.json")
     out.write_text(json.dumps(found, indent=1) + "\n")
 
 
