@@ -13,7 +13,7 @@ ROOT = Path(innerloop.__file__).parent
 ORDER = [  # parts in one line do not import each other
     ("language",),
     ("errors",),
-    ("tree",),
+    ("arguments", "tree"),
     ("core",),
     ("losses",),
     ("likelihoods",),

@@ -62,6 +62,12 @@ class Examples:
                     "请增删行使两者一致。",
                 )
         if self.ways is None and self.is_classification and self.y.numel():
+            if self.mask is None and (least := int(self.y.min())) < 0:
+                raise InputError(
+                    f"y numbers a task's classes from 0, got {least}; give whole numbers 0 .. ways - 1, "
+                    "or floating ones to regress.",
+                    f"y 从 0 起给任务的类别编号，收到 {least}；请给出 0 到 ways - 1 的整数，回归请用浮点数。",
+                )
             object.__setattr__(self, "ways", int(self.y.max()) + 1)
 
     @property

@@ -21,6 +21,16 @@ class InnerloopError(Exception):
     def __str__(self) -> str:
         return say(self.en, self.zh)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return again, (type(self), vars(self))
+
+
+def again(kind: type[InnerloopError], held: dict[str, Any]) -> InnerloopError:
+    """The error as it was, in another process."""
+    error = kind.__new__(kind, held["en"])
+    vars(error).update(held)
+    return error
+
 
 class InputError(InnerloopError, ValueError):
     """Input that breaks a rule; the command line exits with 2."""
@@ -74,3 +84,13 @@ def unknown_setting(of: str, name: str, known: Iterable[str]) -> InputError:
         f"{of} has no setting {name!r}; it has: {has}{en}",
         f"{of} 没有设置 {name!r}；可用的有：{has}{zh}",
     )
+
+
+def reason(error: BaseException, most: int = 160) -> str:
+    """What another library, or the user's own function, says in its first line.
+
+    >>> reason(ValueError("shapes differ.\\nTraceback")), reason(KeyError())
+    ('shapes differ', 'KeyError')
+    """
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[0].rstrip(".")[:most]

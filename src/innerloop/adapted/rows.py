@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from innerloop.core import Meta
-from innerloop.errors import InnerloopError, InputError
+from innerloop.errors import InnerloopError, InputError, reason
 from innerloop.outer import Learner
 from innerloop.tasks.inputs import Inputs
 from innerloop.tree import Tree, rows, tree_leaves, tree_map
@@ -120,11 +120,10 @@ def network_errors(learner: Learner, made: Tree) -> Iterator[None]:
         raise
     except (RuntimeError, ValueError, TypeError, IndexError) as error:
         shapes = ", ".join(f"{tuple(x.shape)} {x.dtype}" for x in tree_leaves(made))
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")[:160]
         raise InputError(
-            f"the network of {learner.spec.algorithm} cannot take x of shape {shapes}: {reason}; give "
+            f"the network of {learner.spec.algorithm} cannot take x of shape {shapes}: {reason(error)}; give "
             "rows shaped as in training.",
-            f"{learner.spec.algorithm} 的网络无法处理形状为 {shapes} 的 x：{reason}；请给出与训练时形状相同的行。",
+            f"{learner.spec.algorithm} 的网络无法处理形状为 {shapes} 的 x：{reason(error)}；请给出与训练时形状相同的行。",
         ) from error
 
 
@@ -158,10 +157,9 @@ def on_device(tree: Tree, device: str) -> Tree:
     try:
         return tree_map(lambda leaf: leaf.to(device) if isinstance(leaf, Tensor) else leaf, tree)
     except (RuntimeError, AssertionError) as error:  # torch without CUDA asserts
-        reason = str(error).strip().splitlines()[0].rstrip(".")[:120]
         raise InputError(
-            f"device {device!r} cannot be used here ({reason}); leave it out, or use 'cpu'.",
-            f"此处无法使用设备 {device!r}（{reason}）；请去掉该设置，或使用 'cpu'。",
+            f"device {device!r} cannot be used here ({reason(error)}); leave it out, or use 'cpu'.",
+            f"此处无法使用设备 {device!r}（{reason(error)}）；请去掉该设置，或使用 'cpu'。",
         ) from error
 
 

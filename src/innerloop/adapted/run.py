@@ -8,6 +8,7 @@ from typing import Any
 
 from innerloop.adapted.rows import on_device
 from innerloop.adapted.task import Adapted, adapt
+from innerloop.arguments import checked
 from innerloop.core import Meta
 from innerloop.language import say
 from innerloop.outer import Learner
@@ -50,6 +51,7 @@ class Run:
     diagnosis: str | None = None
     settings: dict[str, Any] = field(default_factory=dict)
 
+    @checked(orders="8")
     def adapt(self, x: Any, y: Any, *, orders: int | None = None) -> Adapted:
         """Learn one new task from its examples.
 

@@ -13,6 +13,7 @@ from innerloop.errors import InputError
 from innerloop.inner import (
     Adam,
     Rule,
+    check_steps,
     class_means,
     class_sums,
     descend,
@@ -42,6 +43,15 @@ class Transfer:
     how_far: Rule
     steps: int
     moves: Moves
+
+    def __post_init__(self) -> None:
+        check_steps(self.steps)
+        if self.classes < 2:
+            raise InputError(
+                "classes counts all that meta-training has and must be at least 2, got "
+                f"{self.classes}; Omniglot has 4112, say.",
+                f"classes 是元训练的类别总数，至少为 2，收到 {self.classes}；例如 Omniglot 有 4112 个。",
+            )
 
     def init(self, generator: Generator | None = None) -> Meta:
         params, state = self.network.init(generator)
@@ -94,6 +104,9 @@ class Joint:
     how_far: Rule
     steps: int
     moves: Moves
+
+    def __post_init__(self) -> None:
+        check_steps(self.steps)
 
     def init(self, generator: Generator | None = None) -> Meta:
         return Meta(*self.network.init(generator))

@@ -29,7 +29,7 @@ def tasks_named(name: str, options: dict[str, Any] | None = None, **settings: An
     family, where = family_of(name)
     given = {k: v for k, v in settings.items() if v is not None} | (options or {})
     make = TASKS[family]
-    if "ways" in given and "ways" not in (make.__kwdefaults__ or {}):
+    if "ways" in given and "ways" not in inspect.signature(make).parameters:
         raise no_classes(family)
     for rule in missing(make, given):
         option = "--" + rule

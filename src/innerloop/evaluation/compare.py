@@ -9,6 +9,7 @@ from typing import Any
 
 from torch import Tensor
 
+from innerloop.arguments import checked
 from innerloop.episodes import Stream
 from innerloop.errors import InputError
 from innerloop.evaluation.evaluate import Contender, pair
@@ -110,6 +111,7 @@ class Comparison:
         }
 
 
+@checked(stream="tasks.test", contenders="{'one': run, 'two': other}")
 def compare(
     contenders: Mapping[str, Contender],
     stream: Stream,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Protocol
 
+from innerloop.arguments import checked
 from innerloop.core import Meta
 from innerloop.episodes import Stream
 from innerloop.errors import InputError
@@ -31,6 +32,7 @@ Contender = Trained | tuple[Learner, Meta]
 SLOW = 100  # a heavy baseline (`Learner.is_heavy`) is judged on this many of the episodes
 
 
+@checked(baselines="{'mine': run}")
 def evaluate(
     trained: Contender | Learner,
     *where: Any,

@@ -1,6 +1,6 @@
 """The inner loop: which parameters move, how far, and how to differentiate through it."""
 
-from innerloop.inner.descent import Descent, descend
+from innerloop.inner.descent import Descent, check_steps, descend
 from innerloop.inner.prototypes import class_means, class_sums, require_classes
 from innerloop.inner.rules import Adam, Clipped, Learnt, Rmsprop, Rule, Sgd
 from innerloop.inner.through import first_order, truncated, unrolled
@@ -20,6 +20,7 @@ __all__ = [
     "Sgd",
     "Untrained",
     "body",
+    "check_steps",
     "class_means",
     "class_sums",
     "descend",

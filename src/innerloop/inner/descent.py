@@ -39,6 +39,14 @@ def walk(
         yield moved
 
 
+def check_steps(steps: int) -> None:
+    if not isinstance(steps, int) or steps < 0:
+        raise InputError(
+            f"inner_steps must be a whole number of 0 or more, got {steps}; 0 predicts without adapting.",
+            f"inner_steps 必须是不小于 0 的整数，收到 {steps}；0 表示不适应直接预测。",
+        )
+
+
 def descend(
     loss_of: Callable[[Params], Tensor],
     start: Params,
@@ -85,11 +93,7 @@ class Descent:
     freeze: Patterns | None = None
 
     def __post_init__(self) -> None:
-        if not isinstance(self.steps, int) or self.steps < 0:
-            raise InputError(
-                f"inner_steps must be a whole number of 0 or more, got {self.steps}; 0 predicts without adapting.",
-                f"inner_steps 必须是不小于 0 的整数，收到 {self.steps}；0 表示不适应直接预测。",
-            )
+        check_steps(self.steps)
         self.moving()
 
     def moving(self) -> list[str]:

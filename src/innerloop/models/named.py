@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from torch import nn
 
-from innerloop.errors import unknown_setting
+from innerloop.arguments import arguments_of
+from innerloop.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -27,17 +27,26 @@ def named(function: Callable[..., nn.Module]) -> Callable[..., nn.Module]:
 
     @functools.wraps(function)
     def make(*args: Any, **settings: Any) -> nn.Module:
-        signature = inspect.signature(function)
-        for unknown in settings.keys() - signature.parameters.keys():
-            raise unknown_setting(function.__name__, unknown, signature.parameters)
-        bound = signature.bind(*args, **settings)
-        bound.apply_defaults()
+        call = arguments_of(function, args, settings)
+        check_sizes(function.__name__, call)
         module = function(*args, **settings)
         build = functools.partial(function, *args, **settings)
-        module.spec = ModelSpec(function.__name__, dict(bound.arguments), build)  # type: ignore[assignment]
+        module.spec = ModelSpec(function.__name__, call, build)  # type: ignore[assignment]
         return module
 
     return make
+
+
+def check_sizes(model: str, settings: dict[str, Any]) -> None:
+    """Whole numbers are sizes: there is something of everything, hidden layers aside."""
+    for name, value in settings.items():
+        least = 0 if name == "layers" else 1
+        if isinstance(value, int) and not isinstance(value, bool) and value < least:
+            raise InputError(
+                f"{model}: {name} must be at least {least}, got {value}; leave it out for the usual "
+                "size.",
+                f"{model}：{name} 至少为 {least}，收到 {value}；省略则用常用大小。",
+            )
 
 
 def model_spec(module: nn.Module) -> ModelSpec | None:

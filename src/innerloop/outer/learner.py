@@ -12,10 +12,10 @@ from typing import Any, get_type_hints
 import torch
 from torch import Generator, Tensor
 
+from innerloop.arguments import arguments_of, check_names, shown
 from innerloop.core import Episodes, Examples, Meta, MetaGradient, Method, no_rows
 from innerloop.errors import InnerloopError, InputError
 from innerloop.language import say
-from innerloop.outer.arguments import arguments_of, check_names
 from innerloop.outer.gradient import PATHS, by_loop, meta_gradient
 from innerloop.tree import Tree, rows
 
@@ -76,6 +76,7 @@ class Learner:
 
     def adapt(self, meta: Meta, support: Examples, *, generator: Generator | None = None) -> Tree:
         """What is learnt from one task's support set; meta is left as it was."""
+        check_is(Examples, support)
         if not rows(support.y):
             raise no_rows("support", "支持集")
         with torch.no_grad():
@@ -110,6 +111,7 @@ class Learner:
         generator: Generator | None = None,
     ) -> MetaGradient:
         """Losses (T,) and the gradient of their mean with respect to `meta.params`."""
+        check_is(Episodes, episodes)
         run = functools.partial(meta_gradient, self.method, meta, episodes, generator=generator)
         if self.path == "loop":
             return run(path=PATHS["loop"])
@@ -152,6 +154,16 @@ class Learner:
         known = {k: v for k, v in self.spec.settings.items() if k != "model"}
         check_settings(self.spec.constructor, settings)
         return self.spec.constructor(self.spec.model, **{**known, **settings})
+
+
+def check_is(kind: type, given: Any) -> None:
+    if not isinstance(given, kind):
+        name = kind.__name__
+        raise InputError(
+            f"a learner takes il.{name} here, got {shown(given)}; make them of your tensors: "
+            f"il.{name}({', '.join(list(inspect.signature(kind).parameters)[:2])}).",
+            f"此处需要 il.{name}，收到 {shown(given)}；请用张量构造。",
+        )
 
 
 def settings_of(constructor: Callable[..., Any]) -> dict[str, Any]:

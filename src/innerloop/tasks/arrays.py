@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from innerloop.arguments import checked
 from innerloop.episodes import Span
 from innerloop.errors import InputError, not_one_of
 from innerloop.language import say
@@ -114,6 +115,7 @@ class GroupStream(PoolStream):
         return f"{self.name} group {names.get(int(episodes.task[t]))!r}"
 
 
+@checked()
 def arrays(
     x: Any,
     y: Any,
@@ -170,7 +172,7 @@ def arrays(
     else:
         streams, remarks, targets = of_groups(x, raw, groups, kind, ways, splits, seed, how)
     for remark in remarks:
-        warnings.warn(remark, stacklevel=2)
+        warnings.warn(remark, stacklevel=3)
     return Tasks(
         "arrays",
         kind,
@@ -261,7 +263,15 @@ def of_groups(
 
 def as_rows(x: Any) -> Tensor:
     """One row per example: floating numbers as float32, images as (rows, C, H, W) uint8."""
-    made = x.detach().cpu() if isinstance(x, Tensor) else torch.as_tensor(np.asarray(x))
+    if not isinstance(x, Tensor):
+        x = np.asarray(x)
+        if x.dtype.kind not in "biuf":
+            raise InputError(
+                f"x must hold numbers, all rows of one shape, got an array of {x.dtype}; turn text "
+                "into numbers, or use il.tasks.table.",
+                f"x 应为数字且各行形状相同，收到 {x.dtype} 数组；请把文字转为数字，或使用 il.tasks.table。",
+            )
+    made = torch.as_tensor(x).detach().cpu()
     if made.dim() == 0 or not len(made):
         raise InputError(
             f"x must have one row per example, got shape {tuple(made.shape)}; pass some rows.",

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from innerloop.episodes import Stream, most
-from innerloop.errors import InputError
+from innerloop.errors import InputError, not_one_of
 from innerloop.tasks.inputs import Inputs
 
 Kind = Literal["classification", "regression", "multilabel"]
@@ -49,6 +49,8 @@ class Tasks:
         return tuple(dict.fromkeys([*self.remarks, *said]))
 
     def split(self, name: str) -> Stream:
+        if name not in SPLITS:
+            raise not_one_of("split", SPLITS, name)
         return getattr(self, name)  # type: ignore[no-any-return]
 
     def replace(self, **changes: Any) -> Tasks:

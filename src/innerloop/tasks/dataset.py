@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from innerloop.arguments import checked, shown
 from innerloop.episodes import Span
 from innerloop.errors import InputError
 from innerloop.language import say
@@ -31,6 +32,7 @@ IN_MEMORY = 512 << 20  # bytes of prepared images; more of them go into a file m
 LABELS = ("label", "labels", "fine_label", "class", "target", "targets", "y")
 
 
+@checked()
 def dataset(
     data: Any,
     *,
@@ -107,11 +109,12 @@ class Source:
                 f"dataset 需要一个数据集，收到包含 {names} 的字典；请传入其中之一，或用 "
                 "datasets.concatenate_datasets 合并。",
             )
+        what = shown(data)
         if not hasattr(data, "__len__") or not hasattr(data, "__getitem__") or not len(data):
             raise InputError(
-                f"dataset needs rows with numbers (len and [n]), got {type(data).__name__}; read a "
+                f"dataset needs rows that are counted and numbered (len and [n]), got {what}; read a "
                 "stream into a list first.",
-                f"dataset 需要可按序号访问的非空数据集，收到 {type(data).__name__}；请先把数据流读入列表。",
+                f"dataset 需要可按序号访问的非空数据集，收到 {what}；请先把数据流读入列表。",
             )
         item = data[0]
         keys = list(columns) if columns else list(item) if isinstance(item, dict) else None

@@ -6,11 +6,15 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
+from innerloop.arguments import checked
+from innerloop.episodes import Span
 from innerloop.tasks.base import SPLITS, Tasks
+from innerloop.tasks.images import check_size
 from innerloop.tasks.images.bank import ImageBank, image_tasks
 
 
-def digits(*, ways: int = 5, shots: int = 1, queries: int = 10, size: int = 28) -> Tasks:
+@checked()
+def digits(*, ways: Span = 5, shots: Span = 1, queries: Span = 10, size: int = 28) -> Tasks:
     """1,797 handwritten digits of 13 writers (Alpaydin and Kaynak 1998, doi:10.24432/C50P49).
 
     A family to test on: all three splits hold the same ten classes, so a learner that is trained
@@ -22,6 +26,7 @@ def digits(*, ways: int = 5, shots: int = 1, queries: int = 10, size: int = 28) 
     >>> digits().test.sample(tasks=2).query.x.shape
     torch.Size([2, 50, 1, 28, 28])
     """
+    check_size(size)
     bank = digit_bank(size)
     banks = dict.fromkeys(SPLITS, bank)
     return image_tasks("digits", banks, ways=ways, shots=shots, queries=queries, size=size)

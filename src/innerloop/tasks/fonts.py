@@ -37,7 +37,7 @@ def script_of(letter: str) -> str | None:
     """
     name = unicodedata.name(letter, "")
     compound = any(word in name for word in (" WITH ", "LIGATURE", "DIGRAPH"))
-    if unicodedata.category(letter) not in ("Lu", "Ll", "Lo") or compound:
+    if not name or unicodedata.category(letter) not in ("Lu", "Ll", "Lo") or compound:
         return None
     if unicodedata.normalize("NFKD", letter) != letter:
         return None

@@ -13,9 +13,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from innerloop.arguments import checked
 from innerloop.core import Episodes
 from innerloop.episodes import Draws, Span
-from innerloop.errors import InputError
+from innerloop.errors import InputError, reason
 from innerloop.tasks.arrays import as_rows, check_rows, guess_kind
 from innerloop.tasks.base import SPLITS, Kind, Tasks
 from innerloop.tasks.pools import PoolStream, least_rows
@@ -48,6 +49,7 @@ class MadeStream(PoolStream):
         return x, targets, number
 
 
+@checked(f="my_task")
 def function(
     f: Maker | str,
     *,
@@ -110,7 +112,15 @@ def function(
 
 def made(f: Maker, rng: np.random.Generator, called: str) -> tuple[Tree, np.ndarray]:
     """(x as tensors, y) of one task."""
-    found = f(rng)
+    try:
+        found = f(rng)
+    except Exception as error:
+        raise InputError(
+            f"{called}(rng) failed ({type(error).__name__}: {reason(error)}); it must make a task "
+            "from a numpy Generator.",
+            f"{called}(rng) 失败（{type(error).__name__}: {reason(error)}）；它应由 numpy Generator "
+            "生成一个任务。",
+        ) from error
     if not isinstance(found, tuple | list) or len(found) != 2:
         got = f"{len(found)} values" if isinstance(found, tuple | list) else type(found).__name__
         raise InputError(

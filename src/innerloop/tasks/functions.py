@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from innerloop.arguments import checked
 from innerloop.core import Episodes, Examples
 from innerloop.episodes import Draws, Stream, most, spelt
 from innerloop.errors import InputError
@@ -76,6 +77,7 @@ def function_tasks(name: str, family: Family, shots: int, queries: int) -> Tasks
     return Tasks(name, "regression", **splits, settings={"shots": shots, "queries": queries})
 
 
+@checked()
 def sinusoids(*, shots: int = 10, queries: int = 10) -> Tasks:
     """Sine waves of unlike amplitude and phase (Finn et al. 2017, arXiv:1703.03400, section 5.1).
 
@@ -87,6 +89,7 @@ def sinusoids(*, shots: int = 10, queries: int = 10) -> Tasks:
     return function_tasks("sinusoids", sinusoid, shots, queries)
 
 
+@checked()
 def linear(*, shots: int = 10, queries: int = 10) -> Tasks:
     """Straight lines y = a + b x with a, b ~ U[-3, 3], x ~ U[-5, 5], without noise.
 

@@ -11,10 +11,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from innerloop.episodes import Draws
+from innerloop.arguments import checked
+from innerloop.episodes import Draws, Span
 from innerloop.tasks.base import SPLITS, Tasks
 from innerloop.tasks.cache import progress
 from innerloop.tasks.fonts import draw_all, font_files, letters, vary
+from innerloop.tasks.images import check_size
 from innerloop.tasks.images.bank import ImageBank, image_tasks
 from innerloop.tasks.images.cached import cached_bank
 
@@ -36,8 +38,9 @@ Glyph = tuple[str, int]  # a letter, and how many quarters it is turned
 Drawings = dict[Glyph, Tensor]  # (BOX, BOX) uint8 each, in one face
 
 
+@checked()
 def glyphs(
-    *, ways: int = 5, shots: int = 1, queries: int = 5, size: int = 28, rotations: bool = True
+    *, ways: Span = 5, shots: Span = 1, queries: Span = 5, size: int = 28, rotations: bool = True
 ) -> Tasks:
     """Letters of 15 scripts as DejaVu and STIX draw them; scripts of one split are in no other.
 
@@ -52,6 +55,7 @@ def glyphs(
     >>> tasks.test.sample(tasks=2).support.x.shape
     torch.Size([2, 5, 1, 28, 28])
     """
+    check_size(size)
     everything = cached_bank(f"glyphs-{size}-{_fingerprint()}", lambda: glyph_bank(size))
     labels = [*zip(everything.names, everything.groups, strict=True)]
     chosen = [rotations or not name.endswith("°") for name, _ in labels]

@@ -14,22 +14,26 @@ import numpy as np
 import torch
 from PIL import Image
 
+from innerloop.arguments import checked
+from innerloop.episodes import Span
 from innerloop.errors import InputError, not_one_of
 from innerloop.tasks.archives import content_digest, members, quick_key
 from innerloop.tasks.base import SPLITS, Tasks
 from innerloop.tasks.cache import progress
 from innerloop.tasks.data import data_set, locate
+from innerloop.tasks.images import check_size
 from innerloop.tasks.images.bank import ImageBank, image_tasks
 from innerloop.tasks.images.cached import cached_bank
 
 RESIZING = 1  # raise when the same drawings give other images, so that no cache outlives a change
 
 
+@checked()
 def omniglot(
     *,
-    ways: int = 5,
-    shots: int = 1,
-    queries: int = 15,
+    ways: Span = 5,
+    shots: Span = 1,
+    queries: Span = 15,
     split: str = "vinyals",
     rotations: bool = True,
     rotated_test: bool = False,
@@ -49,6 +53,7 @@ def omniglot(
     known = [name for name, value in lists.items() if isinstance(value, dict)]
     if split not in known:
         raise not_one_of("Omniglot: split", known, split)
+    check_size(size)
     everything = omniglot_bank(size)
     number = {name: i for i, name in enumerate(everything.names)}
     banks = {}

@@ -182,6 +182,7 @@ LEAST = {  # the least that makes sense, and what is usual
     "target": (-math.inf, 0.9),
     "validate_every": (0, 100),
     "validation_episodes": (1, 100),
+    "save_every": (1, 100),
 }
 WHOLE = ("steps", "meta_batch", "patience", "validate_every", "validation_episodes")
 

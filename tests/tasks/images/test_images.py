@@ -12,8 +12,8 @@ from picture_cases import folder, many, picture
 import innerloop as il
 from innerloop import InputError
 from innerloop.tasks import images
-from innerloop.tasks.images import prepared
 from innerloop.tasks.base import SPLITS
+from innerloop.tasks.images import prepared
 from innerloop.tasks.images.facts import image_facts
 
 

@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from innerloop.arguments import checked
 from innerloop.episodes import Span, as_span
 from innerloop.errors import InputError, not_one_of
 from innerloop.language import say
 from innerloop.tasks.base import SPLITS, Tasks
-from innerloop.tasks.images.bank import ImageBank, image_tasks
+from innerloop.tasks.images.bank import ImageBank, check_size, image_tasks
 from innerloop.tasks.images.folder import Folder, read_folder
 from innerloop.tasks.images.inputs import ImageInputs
 from innerloop.tasks.images.pixels import FITS, Unreadable, is_grey, open_image
@@ -28,6 +29,7 @@ SIZES = (28, 56, 84)  # what is guessed: the largest that is no larger than the 
 LOOKED_AT = 64  # images from which colour and size are guessed
 
 
+@checked(folder="'photos'")
 def images(
     folder: str | PathLike[str],
     *,
@@ -77,7 +79,7 @@ def images(
     remarks = (*found.remarks, *division.remarks)
     told = remarks if content is None else changed(found, content)
     for sentence in told:
-        warnings.warn(sentence, stacklevel=2)
+        warnings.warn(sentence, stacklevel=3)
     return image_tasks(
         "images",
         found.banks(division),
@@ -235,11 +237,8 @@ def guess_size(sizes: list[tuple[int, int]]) -> int:
 
 
 def check_settings(size: int | None, fit: str, by: str | None) -> None:
-    if size is not None and (not isinstance(size, int) or size < 4 or size % 2):
-        raise InputError(
-            f"size must be an even number of at least 4 pixels, got {size!r}; try 28 or 84.",
-            f"size 应为不小于 4 的偶数像素，收到 {size!r}；可试 28 或 84。",
-        )
+    if size is not None:
+        check_size(size)
     if fit not in FITS:
         raise not_one_of("fit", FITS, fit)
     if by not in (None, "class", "group", "all"):

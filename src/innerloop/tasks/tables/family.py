@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from innerloop.arguments import checked
 from innerloop.errors import InputError
 from innerloop.language import say
 from innerloop.tasks.base import SPLITS, Kind, Tasks
@@ -33,6 +34,7 @@ from innerloop.tasks.tables.targets import Targets, read_targets
 Source = Any  # a path or a pandas DataFrame
 
 
+@checked(source="'visits.csv'", task="'patient'")
 def table(
     source: Source | None,
     *,
@@ -111,7 +113,7 @@ def table(
     if content and content != settings["content"]:
         told.append(changed(source))
     for sentence in filter(None, told):
-        warnings.warn(say(*sentence), stacklevel=2)
+        warnings.warn(say(*sentence), stacklevel=3)
     return Tasks(
         "table",
         prepared.targets.kind,

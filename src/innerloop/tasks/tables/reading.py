@@ -5,11 +5,13 @@ from __future__ import annotations
 import csv
 import hashlib
 from collections.abc import Sequence
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from innerloop.arguments import shown
 from innerloop.errors import InputError, MissingExtra, did_you_mean
 
 SUFFIXES = {".csv": ",", ".tsv": "\t", ".tab": "\t", ".txt": None, ".data": None, ".parquet": None}
@@ -42,6 +44,12 @@ def read_table(source: Any) -> Any:
     text here; what a column means is decided on meta-train rows, by `columns`.
     """
     pd = pandas()
+    if not isinstance(source, str | PathLike | pd.DataFrame):
+        raise InputError(
+            f"a table is a path or a pandas DataFrame, got {shown(source)}; wrap what you have in "
+            "pandas.DataFrame.",
+            f"表格应为路径或 pandas DataFrame，收到 {shown(source)}；请用 pandas.DataFrame 包装。",
+        )
     frame = source if isinstance(source, pd.DataFrame) else read_file(Path(source))
     names = [str(name).strip() for name in frame.columns]
     doubles = sorted({name for name in names if names.count(name) > 1})
