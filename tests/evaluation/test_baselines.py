@@ -98,8 +98,9 @@ def test_from_scratch_begins_anew_for_every_task_on_both_paths():
     loop, many = (score(learner.on_path(p), meta, stream, episodes=6) for p in ("loop", "vmap"))
     torch.testing.assert_close(loop.values, many.values, rtol=1e-4, atol=1e-5)
     still = learner.replace(inner_steps=0)
+    support = il.Examples(torch.ones(1, 1), torch.ones(1, 1))
     outputs = {
-        float(still.predict(meta, still.adapt(meta, None, generator=seed(s)), torch.ones(1, 1)))
+        float(still.predict(meta, still.adapt(meta, support, generator=seed(s)), torch.ones(1, 1)))
         for s in range(5)
     }
     assert len(outputs) == 5

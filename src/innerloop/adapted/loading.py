@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +11,17 @@ from innerloop.adapted.drawings import inputs_of
 from innerloop.adapted.record import facts_of, run_of
 from innerloop.adapted.run import Run
 from innerloop.algorithms.spec import from_json, spec_from_json
+from innerloop.arguments import checked
 from innerloop.core import Meta
 from innerloop.errors import InnerloopError, InputError
 from innerloop.tasks import TASKS, Tasks
 from innerloop.tasks.inputs import inputs_from_json
+from innerloop.training.files import damage
 from innerloop.training.folder import RunFolder, Settings
 from innerloop.training.optimiser import Layout
 
 
+@checked(path="'runs/first'")
 def load(
     path: str | os.PathLike[str],
     model: Any = None,
@@ -37,15 +41,20 @@ def load(
     """
     folder = RunFolder(Path(path))
     written = folder.read_settings()
-    learner = spec_from_json(written, model, **settings)
+    with damage(folder.path / "settings.json"):
+        learner = spec_from_json(written, model, **settings)
+        kind, meta_batch = written["tasks"]["kind"], written["training"]["meta_batch"]
+        if tasks is None:
+            with suppress(InnerloopError):  # adapting needs no data; `evaluate` tells what is wrong
+                tasks = tasks_of(written)
+        kept = "inputs" in written
+        inputs = inputs_from_json(written["inputs"]) if kept else inputs_of(tasks)
     start = learner.init(None)
-    meta, last, facts = read_meta(folder, start, written)
+    meta, last, facts = read_meta(folder, start, meta_batch)
     meta = Meta({name: meta.params[name] for name in start.params}, meta.state)  # in their order
-    tasks = tasks if tasks is not None else tasks_of(written)
-    inputs = inputs_from_json(written["inputs"]) if "inputs" in written else inputs_of(tasks)
     run = run_of(
         learner,
-        written["tasks"]["kind"],
+        kind,
         meta,
         facts,
         folder.read_history(),
@@ -59,7 +68,7 @@ def load(
 
 
 def read_meta(
-    folder: RunFolder, start: Meta, written: Settings
+    folder: RunFolder, start: Meta, meta_batch: int
 ) -> tuple[Meta, Meta | None, dict[str, Any]]:
     """(result, last, facts) of a run that is over, else of its newest checkpoint.
 
@@ -83,7 +92,7 @@ def read_meta(
             f"模型与 {str(folder.path)!r} 中的运行不符：那里有 {there} 个权重，这里有 {here} 个；"
             "请传入训练时的模型。",
         )
-    facts = facts_of(state, written["training"]["meta_batch"])
+    facts = facts_of(state, meta_batch)
     return state.result(layout), state.last(layout), facts
 
 
@@ -102,11 +111,8 @@ def check_fit(start: Meta, meta: Meta, path: Path) -> None:
 
 
 def tasks_of(written: Settings) -> Tasks | None:
-    """The run's tasks if they are built in and their data is here."""
+    """The run's tasks; None if they have no name, a sentence if their data is not here."""
     name = written["tasks"]["name"]
     if name not in TASKS:
         return None
-    try:
-        return TASKS[name](**from_json(written["tasks"]["settings"], "tasks"))
-    except (InnerloopError, TypeError):
-        return None
+    return TASKS[name](**from_json(written["tasks"]["settings"], "tasks"))  # type: ignore[no-any-return]

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,11 +16,13 @@ from innerloop.adapted.rows import on_device
 from innerloop.adapted.run import Run
 from innerloop.adapted.task import Adapted
 from innerloop.algorithms.spec import OWN, spec_from_json
-from innerloop.errors import InnerloopError, InputError
+from innerloop.arguments import checked
+from innerloop.errors import InputError
 from innerloop.tasks.inputs import inputs_from_json
-from innerloop.training.files import damaged, read_tensors
+from innerloop.training.files import damage, read_tensors
 
 
+@checked(path="'new.safetensors'", run="'runs/first'")
 def load_adapted(
     path: str | os.PathLike[str],
     run: Run | str | os.PathLike[str] | None = None,
@@ -51,7 +51,7 @@ def load_adapted(
         held |= {key: values[key] for key in ("kind", "flat", "orders")}
         held["classes"] = None if values["classes"] is None else np.asarray(values["classes"])
         spec, named, inputs = values["spec"], values["run"], values["inputs"]
-    task = together(path, held, spec, named, inputs, run, model)
+        task = together(path, held, spec, named, inputs, run, model)
     return task if device is None else moved(task, device)
 
 
@@ -122,17 +122,6 @@ def check_version(path: Path, values: dict[str, Any]) -> None:
             f"{VERSION}; update innerloop.",
             f"{str(path)!r} 的文件格式版本为 {version}，当前 innerloop 最高支持 {VERSION}；请升级 innerloop。",
         )
-
-
-@contextmanager
-def damage(path: Path) -> Iterator[None]:
-    """What lacks a part, or has it in the wrong shape, is damaged."""
-    try:
-        yield
-    except InnerloopError:
-        raise
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise damaged(path) from error
 
 
 def moved(task: Adapted, device: str) -> Adapted:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from typing import Any
 
 from innerloop.adapted.drawings import inputs_of
 from innerloop.adapted.extension import extends
 from innerloop.adapted.run import Run
-from innerloop.algorithms.spec import spec_to_json
+from innerloop.algorithms import ALGORITHMS
+from innerloop.algorithms.spec import spec_to_json, to_json
 from innerloop.core import Meta
 from innerloop.errors import InputError
 from innerloop.language import say
+from innerloop.models import MODELS
 from innerloop.outer import Learner
-from innerloop.tasks import Tasks
+from innerloop.tasks import TASKS, Tasks
 from innerloop.tasks.inputs import inputs_to_json
 from innerloop.training import State
 from innerloop.training.course import Course
@@ -52,7 +55,7 @@ def open_folder(folder: RunFolder, settings: Settings, resume: bool) -> Settings
             "another --out.",
             f"{str(path)!r} 中已有一次运行；请用 --resume（resume=True）继续，或换一个 --out。",
         )
-    found = folder.read_settings()
+    found = completed(folder.read_settings(), settings)
     if name_of(found) != name_of(settings) and not extends(found, settings):
         what, before, now = first_difference(found, settings)
         raise InputError(
@@ -63,6 +66,32 @@ def open_folder(folder: RunFolder, settings: Settings, resume: bool) -> Settings
             "请用相同的设置继续（steps、minutes、patience 可以更大），或换一个 --out。",
         )
     return found
+
+
+def completed(found: Settings, now: Settings) -> Settings:
+    """Settings that were not known yet when a run began have the default of whoever takes them."""
+
+    def filled(makes: Any, before: Any, here: Any) -> Any:
+        if makes is None or not (before and here and before.get("name") == here.get("name")):
+            return before
+        defaults = {n: to_json(p.default) for n, p in inspect.signature(makes).parameters.items()}
+        held = {n: defaults[n] for n in here["settings"] if n in defaults} | before["settings"]
+        return {**before, "settings": held}
+
+    if found["algorithm"] != now["algorithm"]:
+        return found
+    learner = filled(
+        ALGORITHMS[now["algorithm"]],
+        {"settings": found["settings"]},
+        {"settings": now["settings"]},
+    )
+    named = {"model": MODELS, "tasks": TASKS}
+    parts = {
+        part: filled(known.get(str((now[part] or {}).get("name"))), found[part], now[part])
+        for part, known in named.items()
+    }
+    training = {**dict.fromkeys(now["training"]), **found["training"]}
+    return {**found, **learner, **parts, "training": training}
 
 
 def first_difference(before: Any, now: Any, name: str = "") -> tuple[str, Any, Any]:

@@ -97,9 +97,10 @@ class Adapted:
         more, classes, flat = examples(self, x, y, known=self.classes)
         check_form(self.form, more.x)
         if self.classes is None and flat != self.flat:
+            before, got = ("(S,)", "(S, out)") if self.flat else ("(S, out)", "(S,)")
             raise InputError(
-                "targets must have the shape they had before, (S,) or (S, out).",
-                "目标的形状必须与之前一致：(S,) 或 (S, out)。",
+                f"targets must have the shape they had before, {before}, got {got}; reshape y.",
+                f"目标的形状必须与之前一致：{before}，收到 {got}；请调整 y 的形状。",
             )
         support = None if self.support is None else concatenate(self.support, more)
         if self.learner.can_observe and self.places is None:

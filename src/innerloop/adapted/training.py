@@ -5,18 +5,19 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from innerloop.adapted.keeper import Keeper
 from innerloop.adapted.run import Run
+from innerloop.arguments import checked
 from innerloop.episodes import Span
 from innerloop.errors import InputError
 from innerloop.outer import Learner
 from innerloop.tasks import Tasks
 from innerloop.training import Optimiser, State, Verdict, plan_course, rounds
 from innerloop.training.control import Schedule
-from innerloop.training.course import EPISODES
+from innerloop.training.course import EPISODES, LEAST, check
 from innerloop.training.folder import RunFolder
 from innerloop.training.interruption import interruptible
 from innerloop.training.progress import progress_of
@@ -24,6 +25,14 @@ from innerloop.training.progress import progress_of
 SAVE_EVERY = 20.0  # seconds between checkpoints, where no number of steps is asked for
 
 
+@checked(
+    learner="il.maml(model)",
+    tasks="il.tasks.digits()",
+    out="'runs/first'",
+    optimiser="'adam'",
+    schedule="'cosine'",
+    **{name: repr(usual) for name, (_, usual) in LEAST.items()},
+)
 def train(
     learner: Learner,
     tasks: Tasks,
@@ -99,6 +108,7 @@ def train(
         validation_episodes=validation_episodes,
         seed=seed,
     )
+    check(save_every=save_every)
     if resume and out is None:
         raise InputError(
             "resume needs the folder of the run; say which one with out=... (--out).",
@@ -107,7 +117,8 @@ def train(
     folder = None if out is None else folder_at(out)
     if folder is not None:
         folder.check_free()
-    with nullcontext() if folder is None else folder.alone(), unbegun_is_undone(folder):
+    place = nullcontext() if folder is None else folder.alone()
+    with without_empty_parents(folder), place, unbegun_is_undone(folder):
         keeper = Keeper.open(course, tasks, folder, resume)
         state = go(keeper, save_every, progress)
         return keeper.close(state, tasks)
@@ -120,6 +131,19 @@ def folder_at(out: str | os.PathLike[str]) -> RunFolder:
             f"out（--out）必须是文件夹名称，收到 {os.fspath(out)!r}；例如 runs/first。",
         )
     return RunFolder(Path(out))
+
+
+@contextmanager
+def without_empty_parents(folder: RunFolder | None) -> Iterator[None]:
+    """Folders that were made on the way to one that is not needed after all go again."""
+    new = [] if folder is None else [p for p in folder.path.parents if not p.exists()]
+    try:
+        yield
+    except Exception:
+        with suppress(OSError):  # one that holds something stays
+            for parent in new:
+                parent.rmdir()
+        raise
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from innerloop.recipes.abreast import cores
 from innerloop.recipes.demo import PLACES_ZH, Demo, learnt
 from innerloop.recipes.demo import demo as run_demo
 from innerloop.report.demo import draw_demo
-from innerloop.training.files import to_json, write_atomically
+from innerloop.training.files import disk_errors, to_json, write_atomically
 
 
 @command
@@ -67,7 +67,7 @@ def demo(
 def free(folder: Path) -> Path:
     """The folder, or the next free one beside it: an earlier demo is never overwritten."""
     if not folder.exists():
-        return folder
+        return made(folder)
     if not folder.is_dir():
         raise InputError(
             f"--out must be a folder, but {folder} is a file; give another name.",
@@ -76,7 +76,14 @@ def free(folder: Path) -> Path:
     number = 2
     while (other := folder.with_name(f"{folder.name}-{number}")).exists():
         number += 1
-    return other
+    return made(other)
+
+
+def made(folder: Path) -> Path:
+    """The folder, made now: minutes of training are not for a place that cannot be written."""
+    with disk_errors(folder):
+        folder.mkdir(parents=True)
+    return folder
 
 
 def table(found: Demo) -> Table:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from innerloop.adapted import Run, load
+from innerloop.adapted.loading import tasks_of as written_tasks
 from innerloop.cli.console import AsJson, Seed, command, emit, messages, tell
 from innerloop.cli.names import family_of, family_options, span, tasks_named
 from innerloop.cli.settings import read_settings
@@ -100,12 +101,13 @@ def tasks_of(
         if run.tasks is not None:
             same_kind(run.tasks, tasks)
         return tasks
-    if run.tasks is None:
+    own = run.tasks if run.tasks is not None else written_tasks(run.settings)
+    if own is None:
         raise InputError(
             "this run was trained on tasks that have no name; say which with --on NAME.",
             "该运行使用的任务没有名称；请用 --on NAME 指定。",
         )
-    return run.tasks.replace(**changes)
+    return own.replace(**changes)
 
 
 def alike(trained: Tasks | None, on: str) -> dict[str, Any]:

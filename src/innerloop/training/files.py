@@ -137,6 +137,17 @@ def content_digest(tensors: dict[str, Tensor], text: str) -> str:
     return found.hexdigest()[:16]
 
 
+@contextlib.contextmanager
+def damage(path: Path) -> Iterator[None]:
+    """What lacks a part, or has another in its place, is damaged."""
+    try:
+        yield
+    except InnerloopError:
+        raise
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise damaged(path) from error
+
+
 def damaged(path: Path) -> InputError:
     return InputError(
         f"{str(path)!r} is damaged or not a file of innerloop; use an earlier copy.",

@@ -149,9 +149,12 @@ class RunFolder:
         rows = []
         for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
             try:
-                rows.append(json.loads(line))
+                row = json.loads(line)
             except ValueError:
                 break
+            if not isinstance(row, dict) or "step" not in row:
+                break
+            rows.append(row)
         return [row for row in rows if until is None or row["step"] < until]
 
     def cut_history(self, until: int) -> History:
