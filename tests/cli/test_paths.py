@@ -85,12 +85,12 @@ def test_what_is_wrong_is_one_sentence_and_exit_2(
 def test_a_function_is_named_by_its_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
-    (tmp_path / "my_waves.py").write_text(
+    (tmp_path / "own_waves.py").write_text(
         "import numpy as np\n\n\ndef wave(rng):\n    x = rng.uniform(-1, 1, (20, 1))\n"
         "    return x, rng.normal() * x\n"
     )
     given = ["--algorithm", "maml", "--steps", "2", "--meta-batch", "2"]
-    found = result("train", "my_waves:wave", *given, "--shots", "3")
+    found = result("train", "own_waves:wave", *given, "--shots", "3")
     assert found["run"] == os.path.join("runs", "wave-maml")
     judged = result("evaluate", found["run"], "--episodes", "5", "--baselines", "none")
     assert (judged["metric"], judged["shots"]) == ("mse", 3)
