@@ -7,11 +7,11 @@ import inspect
 import math
 import numbers
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
-from innerloop.errors import InputError, not_one_of, unknown_setting
+from innerloop.errors import InputError, not_one_of, shown, unknown_setting
 
 FUNCTIONS = {"through": "il.first_order", "loss": "il.losses.mse"}  # what may be passed
 KINDS: dict[Any, tuple[str, str]] = {
@@ -22,8 +22,11 @@ KINDS: dict[Any, tuple[str, str]] = {
     Callable: ("a function", "函数"),
     os.PathLike: ("a path", "路径"),
     Mapping: ("a dict", "字典"),
+    Sequence: ("a list", "列表"),
+    tuple: ("a tuple", "元组"),
 }
 VARIABLE = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+ITSELF = ("self", "cls")
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -62,11 +65,11 @@ def arguments_of(
     signature = signature_of(function)
     parameters = signature.parameters.values()
     if not any(p.kind is p.VAR_KEYWORD for p in parameters):
-        check_names(function, settings, [n for n in signature.parameters if n != "self"])
+        check_names(function, settings, [n for n in signature.parameters if n not in ITSELF])
     try:
         bound = signature.bind(*args, **settings)
     except TypeError as error:
-        needed = [p.name for p in parameters if p.default is p.empty and p.name != "self"]
+        needed = [p.name for p in parameters if p.default is p.empty and p.name not in ITSELF]
         needed = [name for name in needed if signature.parameters[name].kind not in VARIABLE]
         shape = ", ".join([*needed, "..."])
         name = function.__name__
@@ -97,7 +100,7 @@ def check_kind(
     """A sentence if the value is of none of the kinds that the signature names; kinds that are not
     plain (a Module, a Span) are left to those who use them."""
     kinds = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
-    kinds = tuple(origin if (origin := get_origin(k)) in KINDS else k for k in kinds)
+    kinds = tuple(map(plainly, kinds))
     plain = all(k in (NoneType, *KINDS) or get_origin(k) is Literal or is_ours(k) for k in kinds)
     if not plain or any(is_of(value, kind) for kind in kinds):
         return
@@ -121,14 +124,16 @@ def check_kind(
     )
 
 
-def shown(value: Any) -> str:
-    """The value as it is written, or what it is where that would be long.
+def plainly(kind: Any) -> Any:
+    """A kind without what it is made of, where that says it all.
 
-    >>> shown("far"), shown([0] * 99)
-    ("'far'", 'a list')
+    >>> plainly(tuple[str, ...]), plainly(tuple[int, int])
+    (<class 'tuple'>, tuple[int, int])
     """
-    text = repr(value)
-    return text if len(text) <= 40 and "\n" not in text else f"a {type(value).__name__}"
+    origin = get_origin(kind)
+    if origin is tuple:
+        return tuple if get_args(kind)[-1] is ... else kind
+    return origin if origin in KINDS or is_ours(origin) else kind
 
 
 def is_of(value: Any, kind: Any) -> bool:
@@ -136,8 +141,11 @@ def is_of(value: Any, kind: Any) -> bool:
         return isinstance(value, str) and value in get_args(kind)
     if kind is Callable:
         return callable(value)
-    if is_ours(kind) and isinstance(value, type):
-        return False
+    if kind is Sequence:  # an array, or a column of a table, is one as well
+        flat = getattr(value, "ndim", 1) == 1
+        return flat and isinstance(value, Iterable) and not isinstance(value, bytes | Mapping)
+    if kind is tuple:
+        return isinstance(value, list | tuple)
     if kind is NoneType:
         return value is None
     if kind in (int, float):

@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 import torch
 from torch import Generator, Tensor
 
-from innerloop.errors import InputError
+from innerloop.errors import InputError, shown
 from innerloop.tree import Tree, pytree, rows, tree_leaves, tree_map
 
 Params = dict[str, Tensor]
@@ -118,6 +118,12 @@ class Episodes:
     classes: Tensor | None = None
 
     def __post_init__(self) -> None:
+        for side in (self.support, self.query):
+            if not isinstance(side, Examples):
+                raise InputError(
+                    f"support and query must be il.Examples, got {shown(side)}; write il.Examples(x, y).",
+                    f"support 与 query 必须是 il.Examples，收到 {shown(side)}；请写 il.Examples(x, y)。",
+                )
         same_ways(self)
         support, query = self.support.y.shape[0], self.query.y.shape[0]
         if support != query:

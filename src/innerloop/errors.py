@@ -15,8 +15,11 @@ class InnerloopError(Exception):
     exit_code = 1
 
     def __init__(self, en: str, zh: str | None = None):
+        en, zh = (
+            " ".join(text.splitlines()) for text in (en, zh or en)
+        )  # one line, whatever is quoted
         super().__init__(en)
-        self.en, self.zh = en, zh or en
+        self.en, self.zh = en, zh
 
     def __str__(self) -> str:
         return say(self.en, self.zh)
@@ -70,9 +73,19 @@ def not_one_of(what: str, names: Iterable[str], got: Any, *further: str) -> Inpu
     en, zh = did_you_mean(got, names)
     listed = ", ".join([*names, *further])
     return InputError(
-        f"{what} must be one of {listed}, got {got!r}{en}",
-        f"{what} 必须是 {listed} 之一，收到 {got!r}{zh}",
+        f"{what} must be one of {listed}, got {shown(got)}{en}",
+        f"{what} 必须是 {listed} 之一，收到 {shown(got)}{zh}",
     )
+
+
+def shown(value: Any) -> str:
+    """The value as it is written, or what it is where that would be long.
+
+    >>> shown("far"), shown([0] * 99)
+    ("'far'", 'a list')
+    """
+    text = repr(value)
+    return text if len(text) <= 40 and "\n" not in text else f"a {type(value).__name__}"
 
 
 def unknown_setting(of: str, name: str, known: Iterable[str]) -> InputError:

@@ -149,6 +149,8 @@ def numbers(y: Any) -> Tensor:
     if array.dtype.kind in "biuf":
         return torch.as_tensor(array.copy())
     listed = list(y) if hasattr(y, "__iter__") and not isinstance(y, str) else [y]
+    if not listed:
+        raise empty()
     bad = next((r for r, v in enumerate(listed) if not is_number(v)), 0)
     raise InputError(
         f"this learner predicts numbers, but row {bad} (counted from 0) of y is {listed[bad]!r}; give "

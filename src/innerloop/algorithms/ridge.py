@@ -160,4 +160,6 @@ def ridge(
     >>> learner.predict(learner.init(), fast, torch.tensor([[10.0]])).round()
     tensor([[31.]])
     """
-    return Ridge(Encoder(model or nn.Flatten()), loss, strength, scale, standardise)
+    return Ridge(
+        Encoder(nn.Flatten() if model is None else model), loss, strength, scale, standardise
+    )

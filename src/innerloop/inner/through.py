@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from innerloop.core import Params
-from innerloop.errors import InputError
+from innerloop.errors import InputError, shown
 from innerloop.tree import detached
 
 Gradient = Callable[[Params], Params]
@@ -29,9 +29,9 @@ def truncated(last: int) -> Through:
     """Only the last `last` inner steps are differentiated; the ones before are first order."""
     if isinstance(last, bool) or not isinstance(last, int) or last < 1:
         raise InputError(
-            f"truncated counts inner steps and must be a whole number of at least 1, got {last!r}; "
+            f"truncated counts inner steps and must be a whole number of at least 1, got {shown(last)}; "
             "to differentiate none use first_order.",
-            f"truncated 以内循环步数计，必须是不小于 1 的整数，收到 {last!r}；"
+            f"truncated 以内循环步数计，必须是不小于 1 的整数，收到 {shown(last)}；"
             "若完全不求二阶导数，请用 first_order。",
         )
 

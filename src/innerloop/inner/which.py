@@ -33,7 +33,7 @@ def matching(names: list[str], patterns: Patterns, setting: str) -> list[str]:
     ['0.bias', '2.weight']
     """
     each = patterns.split(",") if isinstance(patterns, str) else patterns
-    asked = [pattern.strip() for pattern in each]
+    asked = [str(pattern).strip() for pattern in each]
     for pattern in asked:
         if not any(fnmatchcase(name, pattern) for name in names):
             listed = ", ".join(names) or "none"

@@ -10,7 +10,7 @@ from typing import Any
 from torch import nn
 
 from innerloop.arguments import arguments_of
-from innerloop.errors import InputError
+from innerloop.errors import InnerloopError, InputError, reason
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,15 @@ def named(function: Callable[..., nn.Module]) -> Callable[..., nn.Module]:
     def make(*args: Any, **settings: Any) -> nn.Module:
         call = arguments_of(function, args, settings)
         check_sizes(function.__name__, call)
-        module = function(*args, **settings)
+        try:
+            module = function(*args, **settings)
+        except InnerloopError:
+            raise
+        except Exception as error:  # torch's words for a share above 1, or a size beyond all memory
+            raise InputError(
+                f"{function.__name__} cannot be made with these settings ({reason(error)}); change them.",
+                f"{function.__name__} 无法按这些设置构造（{reason(error)}）；请修改设置。",
+            ) from error
         build = functools.partial(function, *args, **settings)
         module.spec = ModelSpec(function.__name__, call, build)  # type: ignore[assignment]
         return module

@@ -12,9 +12,9 @@ from typing import Any, get_type_hints
 import torch
 from torch import Generator, Tensor
 
-from innerloop.arguments import arguments_of, check_names, shown
+from innerloop.arguments import arguments_of, check_names
 from innerloop.core import Episodes, Examples, Meta, MetaGradient, Method, no_rows
-from innerloop.errors import InnerloopError, InputError
+from innerloop.errors import InnerloopError, InputError, shown
 from innerloop.language import say
 from innerloop.outer.gradient import PATHS, by_loop, meta_gradient
 from innerloop.tree import Tree, rows

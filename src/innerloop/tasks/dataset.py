@@ -15,9 +15,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from innerloop.arguments import checked, shown
+from innerloop.arguments import checked
 from innerloop.episodes import Span
-from innerloop.errors import InputError
+from innerloop.errors import InputError, shown
 from innerloop.language import say
 from innerloop.tasks.arrays import arrays
 from innerloop.tasks.base import Tasks

@@ -168,8 +168,8 @@ def image_tasks(
 
 def check_size(size: int) -> None:
     """Networks halve images, so their side is even."""
-    if not isinstance(size, int) or size < 4 or size % 2:
+    if not isinstance(size, int) or not 4 <= size <= 10_000 or size % 2:
         raise InputError(
-            f"size must be an even number of at least 4 pixels, got {size!r}; try 28 or 84.",
-            f"size 应为不小于 4 的偶数像素，收到 {size!r}；可试 28 或 84。",
+            f"size must be an even number of 4 to 10,000 pixels, got {size!r}; try 28 or 84.",
+            f"size 应为4 到 10,000 的偶数像素，收到 {size!r}；可试 28 或 84。",
         )

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from innerloop.arguments import checked
 from innerloop.errors import InputError, did_you_mean
 from innerloop.language import say
 from innerloop.tasks.inputs import INPUTS
@@ -47,6 +48,7 @@ class TableInputs:
         }
 
     @classmethod
+    @checked()
     def from_settings(cls, columns: Sequence[dict[str, Any]], **more: Any) -> TableInputs:
         more = {name: tuple(value) for name, value in more.items()}
         return cls(tuple(map(column_from_json, columns)), **more)

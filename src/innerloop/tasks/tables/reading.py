@@ -11,8 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from innerloop.arguments import shown
-from innerloop.errors import InputError, MissingExtra, did_you_mean
+from innerloop.errors import InputError, MissingExtra, did_you_mean, shown
 
 SUFFIXES = {".csv": ",", ".tsv": "\t", ".tab": "\t", ".txt": None, ".data": None, ".parquet": None}
 MISSING = ("?", "-", ".")  # besides "", NA, NaN, null, None ..., which pandas knows
