@@ -113,7 +113,7 @@ PLANS = ("maml", "protonet", "finetune")  # the longest first
 
 def network(outputs: int | None = None) -> Module:
     """The one network of all learners: MAML's for Omniglot, half as wide."""
-    return conv4(outputs, width=32, strided=True, zero_head=True)
+    return conv4(outputs, width=32, strided=True)
 
 
 def plan(name: str, size: Size) -> tuple[Learner, int, dict[str, Any]]:
