@@ -20,6 +20,7 @@ from innerloop.tasks import Tasks
 from innerloop.training.files import CannotWrite
 
 Beside = dict[str, Baseline | LeftOut]
+VALIDATIONS, EPISODES = 3, 20  # of pretraining: each adapts by many steps, which takes its time
 
 
 def baselines_for(run: Run, tasks: Tasks, *, pretrained: bool = True) -> Beside:
@@ -56,11 +57,14 @@ def pretrain(run: Run, learner: Learner) -> Run:
     assert run.tasks is not None
     asked = run.settings.get("training", {})
     classifies = run.tasks.kind == "classification"
+    steps = min(run.steps, ALGORITHMS["finetune"].suggestions.steps)  # type: ignore[attr-defined]
     learn = functools.partial(
         train,
         learner.replace(moves="all"),
         run.tasks,
-        steps=min(run.steps, ALGORITHMS["finetune"].suggestions.steps),  # type: ignore[attr-defined]
+        steps=steps,
+        validate_every=-(-steps // VALIDATIONS),
+        validation_episodes=EPISODES,
         meta_batch=None if classifies else asked.get("meta_batch"),
         seed=asked.get("seed", 0),
     )
