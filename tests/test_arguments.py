@@ -15,7 +15,10 @@ NET = torch.nn.Linear(1, 1)
     [
         ({"inner_lrr": 0.1}, "maml has no setting 'inner_lrr'; it has: model, loss, inner_lr"),
         ({"inner_lrr": 0.1}, r"did you mean inner_lr\?"),
-        ({"inner_lr": "fast"}, "maml: inner_lr must be a finite number, got 'fast'; pass inner_lr=0.01"),
+        (
+            {"inner_lr": "fast"},
+            "maml: inner_lr must be a finite number, got 'fast'; pass inner_lr=0.01",
+        ),
         ({"inner_lr": float("nan")}, "inner_lr must be a"),
         ({"inner_steps": 1.5}, "inner_steps must be a whole number, got 1.5; pass inner_steps=1"),
         ({"inner_steps": True}, "inner_steps must be a whole number, got True"),

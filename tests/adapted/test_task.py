@@ -11,6 +11,8 @@ import torch
 from use_cases import Celsius, X, maml, points, protonet, sines
 
 import innerloop as il
+from innerloop import InputError
+from innerloop.adapted.rows import one_task
 
 
 def test_learners_that_observe_are_updated_without_their_examples():
@@ -172,3 +174,22 @@ def test_tokens_stay_whole_numbers():
     learner = il.maml(net)
     run = dataclasses.replace(maml(), learner=learner, meta=learner.init())
     assert run.adapt([[1, 2], [3, 4]], ["a", "b"]).predict([[1, 2]]).shape == (1,)
+
+
+def test_images_from_0_to_255_are_refused_in_floats_too():
+    run = il.train(il.protonet(il.models.conv4(width=4)), il.tasks.digits(ways=2), steps=1, ways=2)
+    x = il.tasks.digits(ways=2, shots=2).test.sample()[0].support.x
+    with pytest.raises(InputError, match=r"between 0 and 1, as in training, got up to 255"):
+        run.adapt(x * 255 / x.max(), ["a", "a", "b", "b"])
+    assert repr(run.adapt(x, ["a", "a", "b", "b"])) == (
+        "Adapted(protonet, classification of a, b, learnt from 4 examples)"
+    )
+
+
+def test_rows_of_several_tasks_are_not_learnt_as_one():
+    pd = pytest.importorskip("pandas")
+    x = pd.DataFrame({"patient": ["p1", "p1", "p2"], "age": [1.0, 2.0, 3.0]})
+    with pytest.raises(InputError, match=r"'patient' names 2 in these rows \(p1, p2\)"):
+        one_task(x, "patient")
+    one_task(x[:2], "patient")
+    one_task(x, None)

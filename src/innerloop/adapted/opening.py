@@ -38,6 +38,11 @@ def load_adapted(
     model: the Module, where it is the user's own and cannot be imported by name.
     """
     path = Path(path)
+    if (path / "settings.json").is_file():
+        raise InputError(
+            f"{str(path)!r} is a run, not an adapted task; adapt it to a task's examples first.",
+            f"{str(path)!r} 是一次运行，而不是适应后的任务；请先用一个任务的样本进行适应。",
+        )
     if not path.is_file():
         raise InputError(
             f"there is no file {str(path)!r}; give the one that save wrote.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import sys
 from typing import Any
 
@@ -95,13 +96,19 @@ def completed(found: Settings, now: Settings) -> Settings:
 
 
 def first_difference(before: Any, now: Any, name: str = "") -> tuple[str, Any, Any]:
-    """The first setting in which two runs differ: (its name, its two values)."""
+    """The first setting in which two runs differ: (its name, its two values). A list read back from
+    JSON equals the tuple that was written."""
     if isinstance(before, dict) and isinstance(now, dict):
         for key in [*before, *(k for k in now if k not in before)]:
-            if key not in ("plan", "versions") and before.get(key) != now.get(key):
+            if key not in ("plan", "versions") and plain(before.get(key)) != plain(now.get(key)):
                 inside = name if key == "settings" else key
                 return first_difference(before.get(key), now.get(key), inside)
     return name, before, now
+
+
+def plain(value: Any) -> Any:
+    """The value as JSON gives it back."""
+    return json.loads(json.dumps(value, default=str))
 
 
 def changed_plan(before: dict[str, Any], now: dict[str, Any]) -> tuple[str, str] | None:

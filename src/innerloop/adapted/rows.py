@@ -17,6 +17,9 @@ from innerloop.outer import Learner
 from innerloop.tasks.inputs import Inputs
 from innerloop.tree import Tree, rows, tree_leaves, tree_map
 
+UNIT = ("images", "drawings")  # kinds of inputs whose x lies between 0 and 1
+FAR = 32.0  # between standardised numbers and bytes
+
 
 def as_rows(x: Any, learner: Learner, meta: Meta, inputs: Inputs | None = None) -> Tree:
     """x (rows, ...) as tensors of the learner's numbers, on the device of its weights.
@@ -35,7 +38,33 @@ def as_rows(x: Any, learner: Learner, meta: Meta, inputs: Inputs | None = None) 
 
     made = one(x) if isinstance(x, list) else tree_map(one, x)
     check_rows(made)
+    if inputs is not None and inputs.name in UNIT and isinstance(made, Tensor):
+        check_unit(made)
     return made
+
+
+def check_unit(images: Tensor) -> None:
+    """Images are ink or light between 0 and 1; 0 to 255 would be answered with nonsense."""
+    if images.numel() and (most := float(images.abs().max())) > FAR:
+        raise InputError(
+            f"images are numbers between 0 and 1, as in training, got up to {most:g}; pass images as "
+            "x / 255.",
+            f"图像应为与训练时相同的 0 到 1 之间的数，收到的最大值为 {most:g}；图像请传 x / 255。",
+        )
+
+
+def one_task(x: Any, column: str | None) -> None:
+    """Rows of a table that name their task must name one: several would be learnt as one."""
+    if column is None or column not in getattr(x, "columns", ()):
+        return
+    found = list(dict.fromkeys(map(str, x[column])))
+    if len(found) > 1:
+        some = ", ".join(found[:3]) + (", ..." if len(found) > 3 else "")
+        raise InputError(
+            f"one task is learnt at a time, but {column!r} names {len(found)} in these rows ({some}); "
+            "pass the rows of one.",
+            f"一次只学习一个任务，但这些行中的 {column!r} 有 {len(found)} 个取值（{some}）；请只给出其中一个的行。",
+        )
 
 
 def as_tensor(leaf: Any) -> Tensor:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from innerloop.adapted.rows import on_device
+from innerloop.adapted.rows import on_device, one_task
 from innerloop.adapted.task import Adapted, adapt
 from innerloop.arguments import checked
 from innerloop.core import Meta
@@ -64,6 +64,7 @@ class Run:
             family), and is 5 there: naming the classes otherwise then changes about 1 % of the
             answers instead of 9 %. 1 takes the sorted labels in their order.
         """
+        one_task(x, self.settings.get("tasks", {}).get("settings", {}).get("task"))
         return adapt(
             self.learner,
             self.meta,
@@ -91,9 +92,9 @@ class Run:
         lines = [
             say(
                 f"{self.learner.spec.algorithm}, {self.steps} steps in {self.seconds:.1f} s "
-                f"({self.tasks_per_second:.0f} tasks/s). {ending}",
+                f"({self.tasks_per_second:.3g} tasks/s). {ending}",
                 f"{self.learner.spec.algorithm}，{self.steps} 步，用时 {self.seconds:.1f} 秒"
-                f"（{self.tasks_per_second:.0f} 任务/秒）。{ending}",
+                f"（{self.tasks_per_second:.3g} 任务/秒）。{ending}",
             )
         ]
         lines += [text for text in (self.diagnosis, self.result) if text]

@@ -65,6 +65,14 @@ class Adapted:
     inputs: Inputs | None = None
     folder: Path | None = None
 
+    def __repr__(self) -> str:
+        name, what = self.learner.spec.algorithm, self.kind
+        if self.classes is not None:
+            labels = [str(label) for label in self.classes]
+            what += f" of {', '.join(labels[:8])}" + (", ..." if len(labels) > 8 else "")
+        learnt = "" if self.support is None else f", learnt from {len(self.support.y)} examples"
+        return f"Adapted({name}, {what}{learnt})"
+
     def predict(self, x: Any) -> Any:
         """(Q,) the most probable label of each row, or numbers or truth values shaped like y."""
         outputs = self.outputs(x)

@@ -15,6 +15,7 @@ from innerloop.cli.settings import read_settings
 from innerloop.errors import InputError
 from innerloop.evaluation import evaluate as judge
 from innerloop.evaluation.judging import check_episodes
+from innerloop.language import say
 from innerloop.recipes import baselines_for
 from innerloop.tasks import Tasks
 
@@ -72,6 +73,14 @@ def evaluate(
     learner = trained.learner.replace(**settings) if settings else trained.learner
     asked = {"ways": ways, "shots": shots, "queries": queries}
     tasks = tasks_of(trained, on, options, **{n: span(f"--{n}", v) for n, v in asked.items()})
+    if baselines != "none":
+        tell(
+            say(
+                "Preparing what stands beside it (from scratch, fine-tuned, nearest neighbour); "
+                "--baselines none leaves it out.",
+                "正在准备对照方法（从零训练、微调、最近邻）；--baselines none 可省略。",
+            )
+        )
     beside = (
         {} if baselines == "none" else baselines_for(trained, tasks, pretrained=baselines == "all")
     )

@@ -82,7 +82,8 @@ class Facts:
         seconds = state.seconds - self._start.seconds
         if seconds > 0:
             speed = (state.step - self._start.step) * self._course.meta_batch / seconds
-            facts.append(say(f"{speed:.0f} tasks/s", f"{speed:.0f} 任务/秒"))
+            shown = f"{speed:.0f}" if speed >= 10 else f"{speed:.1g}"
+            facts.append(say(f"{shown} tasks/s", f"{shown} 任务/秒"))
         if state.counts.dropped:
             dropped = state.counts.dropped
             facts.append(say(f"{dropped} tasks dropped", f"舍弃 {dropped} 个任务"))

@@ -163,7 +163,9 @@ def test_folders_that_are_none_are_refused(tmp_path):
     refused(lambda: images(side_by_side), "make a folder for each class")
     refused(lambda: images(bad), "none of the 4 images")
     good = folder(tmp_path / "good", many(12))
-    refused(lambda: images(good, size=7), "size must be an even number of 4 to 10,000 pixels, got 7")
+    refused(
+        lambda: images(good, size=7), "size must be an even number of 4 to 10,000 pixels, got 7"
+    )
     refused(
         lambda: images(good, fit="squash"), "fit must be one of stretch, crop, pad, got 'squash'"
     )

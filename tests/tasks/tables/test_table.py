@@ -372,7 +372,11 @@ GOOD = "p,x,y\n" + "".join(f"p{n % 9},{n * n % 7},{n / 3}\n" for n in range(90))
             r"'y' is missing in 1 rows \('91'; the first below the header is 1\)",
         ),
         (GOOD + ",1,1\n", {}, r"every row needs a task, but 'p' is empty in 1 rows \('91'"),
-        (GOOD, {"kind": "odd"}, "kind must be one of classification, regression, multilabel, got 'odd'"),
+        (
+            GOOD,
+            {"kind": "odd"},
+            "kind must be one of classification, regression, multilabel, got 'odd'",
+        ),
         (GOOD, {"kind": "multilabel"}, r"neither yes \(1\) nor no \(0\) in"),
         (GOOD, {"ways": 2}, "have no classes, so ways does not apply"),
         (GOOD, {"shots": 0}, "shots of a table must be a whole number of at least 1, got 0"),
