@@ -95,7 +95,9 @@ def tell_facts(facts: dict[str, Any]) -> None:
             out.print(f"[bold]{name}[/bold]  " + plain(value), soft_wrap=True)
     for split, held in facts.get("splits", {}).items():
         counts = ", ".join(
-            f"{plain(v)} {k}" for k, v in held.items() if k != "groups" and v is not None
+            f"{plain(v)} {k.replace('_', ' ')}"
+            for k, v in held.items()
+            if k != "groups" and v not in (None, [], ())
         )
         if len(groups := held.get("groups") or {}) > 1:
             counts += say(f" in {len(groups)} groups", f"，{len(groups)} 个分组")
@@ -114,9 +116,8 @@ def tell_facts(facts: dict[str, Any]) -> None:
 def plain(value: Any) -> str:
     """A fact on one line: a dict as "a 1, b 2", a range as "3-20"."""
     if isinstance(value, dict):
-        return ", ".join(f"{name} {plain(held)}" for name, held in value.items()).replace(
-            "[", "\\["
-        )
+        held = [f"{name} {plain(of_it)}" for name, of_it in value.items()]
+        return ("; " if any("," in one for one in held) else ", ").join(held).replace("[", "\\[")
     if (
         isinstance(value, list | tuple)
         and len(value) == 2

@@ -242,7 +242,7 @@ class TableStream(Stream):
         return {
             "tasks": len(self.bank),
             "rows": len(self.bank.x),
-            "rows_per_task": [int(sizes[0]), int(np.median(sizes)), int(sizes[-1])],
+            "rows_per_task": [int(sizes[0]), int(sizes[-1])],
             "usable": len(self.places.tasks),
             "too_small": self.unusable,
         }
