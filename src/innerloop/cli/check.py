@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from innerloop.cli.console import AsJson, command, emit, out
+from innerloop.cli.console import AsJson, Queries, Shots, Ways, command, emit, out
 from innerloop.cli.names import family_of, family_options, missing, option_names, span
 from innerloop.errors import InputError, did_you_mean
 from innerloop.language import say
@@ -24,15 +24,9 @@ APART = ("splits", "wrong", "warnings", "guessed", "next", "ready", "problem", "
 def check(
     context: typer.Context,
     path: Annotated[str, typer.Argument(help="A folder of images, or a table.")],
-    ways: Annotated[
-        str | None, typer.Option(metavar="N", help="Classes of a task: 5, or 2-10.")
-    ] = None,
-    shots: Annotated[
-        str | None, typer.Option(metavar="K", help="Support examples per class or task: 1, or 1-5.")
-    ] = None,
-    queries: Annotated[
-        str | None, typer.Option(metavar="Q", help="Query examples per class or task.")
-    ] = None,
+    ways: Ways = None,
+    shots: Shots = None,
+    queries: Queries = None,
     json: AsJson = False,
 ) -> None:
     """What your data hold, what is wrong with them, and what was guessed, before any training.

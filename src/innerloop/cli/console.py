@@ -19,6 +19,11 @@ from innerloop.language import say
 from innerloop.training.files import disk_error
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+Ways = Annotated[str | None, typer.Option(metavar="N", help="Classes of a task: 5, or 2-10.")]
+Shots = Annotated[
+    str | None, typer.Option(metavar="K", help="Support examples per class or task: 1, or 1-5.")
+]
+Queries = Annotated[str | None, typer.Option(metavar="Q", help="Query examples per class or task.")]
 Seed = Annotated[int, typer.Option(help="Decides the weights drawn and the episodes.")]
 
 messages = Console(stderr=True, highlight=False)

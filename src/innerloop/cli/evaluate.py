@@ -9,7 +9,7 @@ import typer
 
 from innerloop.adapted import Run, load
 from innerloop.adapted.loading import tasks_of as written_tasks
-from innerloop.cli.console import AsJson, Seed, command, emit, messages, tell
+from innerloop.cli.console import AsJson, Queries, Seed, Shots, Ways, command, emit, messages, tell
 from innerloop.cli.names import family_of, family_options, span, tasks_named
 from innerloop.cli.settings import read_settings
 from innerloop.errors import InputError
@@ -34,15 +34,9 @@ def evaluate(
     ] = None,
     split: Annotated[Literal["train", "validation", "test"], typer.Option()] = "test",
     episodes: Annotated[int, typer.Option(help="How many new tasks.")] = 600,
-    ways: Annotated[
-        str | None, typer.Option(metavar="N", help="Classes of a task: 5, or 2-10.")
-    ] = None,
-    shots: Annotated[
-        str | None, typer.Option(metavar="K", help="Support examples per class or task: 1, or 1-5.")
-    ] = None,
-    queries: Annotated[
-        str | None, typer.Option(metavar="Q", help="Query examples per class or task.")
-    ] = None,
+    ways: Ways = None,
+    shots: Shots = None,
+    queries: Queries = None,
     baselines: Annotated[
         Literal["all", "untrained", "none"],
         typer.Option(

@@ -9,7 +9,7 @@ import typer
 
 from innerloop.adapted import Run
 from innerloop.adapted import train as train_run
-from innerloop.cli.console import AsJson, Seed, command, emit, tell
+from innerloop.cli.console import AsJson, Queries, Seed, Shots, Ways, command, emit, tell
 from innerloop.cli.names import family_of, family_options, option_names, span, stem, tasks_named
 from innerloop.cli.settings import constructor_of, read_settings
 from innerloop.errors import InputError
@@ -44,15 +44,9 @@ def train(
     model: Annotated[
         str | None, typer.Option(help=f"{', '.join(MODELS)}, or package.module:function.")
     ] = None,
-    ways: Annotated[
-        str | None, typer.Option(metavar="N", help="Classes of a task: 5, or 2-10.")
-    ] = None,
-    shots: Annotated[
-        str | None, typer.Option(metavar="K", help="Support examples per class or task: 1, or 1-5.")
-    ] = None,
-    queries: Annotated[
-        str | None, typer.Option(metavar="Q", help="Query examples per class or task.")
-    ] = None,
+    ways: Ways = None,
+    shots: Shots = None,
+    queries: Queries = None,
     train_ways: Annotated[str | None, typer.Option(help="Ways of training episodes.")] = None,
     train_shots: Annotated[str | None, typer.Option(help="Shots of training episodes.")] = None,
     train_queries: Annotated[str | None, typer.Option(help="Queries of training episodes.")] = None,
