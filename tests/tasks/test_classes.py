@@ -2,9 +2,9 @@
 
 import pytest
 import torch
+from bank_cases import numbered_bank, spelt
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_bank import numbered_bank, spelt
 
 from innerloop import InputError
 from innerloop.tasks.images.bank import ImageStream

@@ -1,34 +1,16 @@
 import numpy as np
 import pytest
 import torch
+from bank_cases import WIDTH, numbered_bank, spelt
 from hypothesis import given
 from hypothesis import strategies as st
 
 from innerloop import InputError, use_language
 from innerloop.tasks.images.bank import ImageBank, ImageStream, image_tasks
 
-WIDTH = 4
-
-
-def numbered_bank(counts):
-    """Images whose pixels spell (their class, their number in the class)."""
-    images = torch.zeros(sum(counts), 1, WIDTH, WIDTH, dtype=torch.uint8)
-    row = 0
-    for number, count in enumerate(counts):
-        images[row : row + count, 0, 0, 0] = number
-        images[row : row + count, 0, 0, 1] = torch.arange(count, dtype=torch.uint8)
-        row += count
-    names = tuple(f"g{c % 2}/{c:02d}" for c in range(len(counts)))
-    return ImageBank(images, tuple(counts), names, tuple(n[:2] for n in names))
-
 
 def stream(bank, ways=3, shots=2, queries=3):
     return ImageStream(name="toy/train", ways=ways, shots=shots, queries=queries, bank=bank)
-
-
-def spelt(x):
-    """(T, rows, 1, W, W) -> the (class, number) of every image, (T, rows, 2)."""
-    return (x[:, :, 0, 0, :2] * 255).round().long()
 
 
 @st.composite
