@@ -15,6 +15,7 @@ from innerloop.outer import Learner
 from innerloop.tasks import Tasks
 from innerloop.tasks.inputs import Inputs
 from innerloop.training import Verdict
+from innerloop.training.progress import spelt
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,9 +93,9 @@ class Run:
         lines = [
             say(
                 f"{self.learner.spec.algorithm}, {self.steps} steps in {self.seconds:.1f} s "
-                f"({self.tasks_per_second:.3g} tasks/s). {ending}",
+                f"({spelt(self.tasks_per_second)} tasks/s). {ending}",
                 f"{self.learner.spec.algorithm}，{self.steps} 步，用时 {self.seconds:.1f} 秒"
-                f"（{self.tasks_per_second:.3g} 任务/秒）。{ending}",
+                f"（{spelt(self.tasks_per_second)} 任务/秒）。{ending}",
             )
         ]
         lines += [text for text in (self.diagnosis, self.result) if text]

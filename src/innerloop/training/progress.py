@@ -82,8 +82,7 @@ class Facts:
         seconds = state.seconds - self._start.seconds
         if seconds > 0:
             speed = (state.step - self._start.step) * self._course.meta_batch / seconds
-            shown = f"{speed:.0f}" if speed >= 10 else f"{speed:.1g}"
-            facts.append(say(f"{shown} tasks/s", f"{shown} 任务/秒"))
+            facts.append(say(f"{spelt(speed)} tasks/s", f"{spelt(speed)} 任务/秒"))
         if state.counts.dropped:
             dropped = state.counts.dropped
             facts.append(say(f"{dropped} tasks dropped", f"舍弃 {dropped} 个任务"))
@@ -116,3 +115,12 @@ def tell(en: str, zh: str, wanted: bool | None) -> None:
     """A sentence on stderr, unless silence was asked for."""
     if wanted is not False:
         print(say(en, zh), file=sys.stderr, flush=True)
+
+
+def spelt(speed: float) -> str:
+    """Tasks per second for people.
+
+    >>> spelt(1234.5), spelt(0.31)
+    ('1234', '0.3')
+    """
+    return f"{speed:.0f}" if speed >= 10 else f"{speed:.1g}"
