@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from innerloop.errors import InputError
+from innerloop.tasks.images.pixels import SUFFIXES
 from innerloop.tasks.inputs import Inputs
 from innerloop.tasks.tables.reading import (
     is_table,
@@ -18,7 +19,6 @@ from innerloop.tasks.tables.reading import (
     values_of,
 )
 
-IMAGES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm"}
 USUAL = ("label", "target", "class", "y")
 
 
@@ -79,12 +79,12 @@ def read_inputs(paths: Sequence[Path], inputs: Inputs | None) -> list[Sample]:
             held = images_in(path)
             if not held:
                 raise InputError(
-                    f"{str(path)!r} holds no images ({', '.join(sorted(IMAGES))}); name a folder or "
+                    f"{str(path)!r} holds no images (.png, .jpg and the like); name a folder or "
                     "file with some.",
                     f"{str(path)!r} 中没有图像；请给出含图像的文件夹或文件。",
                 )
             files += held
-        elif path.suffix.lower() in IMAGES:
+        elif path.suffix.lower() in SUFFIXES:
             files.append(must_exist(path))
         elif path.suffix in (".npz", ".npy"):
             arrays = read_arrays(path)
@@ -100,7 +100,7 @@ def read_inputs(paths: Sequence[Path], inputs: Inputs | None) -> list[Sample]:
 
 
 def images_in(path: Path) -> list[Path]:
-    found = [p for p in sorted(path.rglob("*")) if p.suffix.lower() in IMAGES and p.is_file()]
+    found = [p for p in sorted(path.rglob("*")) if p.suffix.lower() in SUFFIXES and p.is_file()]
     return [p for p in found if is_visible(p)]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from os import PathLike
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -14,7 +14,7 @@ from torch import Tensor
 from innerloop.errors import InputError
 
 Fit = Literal["stretch", "crop", "pad"]
-FITS = ("stretch", "crop", "pad")
+FITS = get_args(Fit)
 SUFFIXES = frozenset(
     [
         ".png",
