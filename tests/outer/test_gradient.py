@@ -98,5 +98,5 @@ def test_images_are_batched_in_chunks_that_change_nothing(monkeypatch):
     episodes = il.Episodes(il.Examples(x, y, ways=2), il.Examples(x + 1, y, ways=2))
     expected = learner.gradient(meta, episodes)
     for rows in (1, 16, 24):  # tasks of 8 rows: one by one, by two, by three
-        monkeypatch.setattr("innerloop.outer.gradient.ROWS_AT_ONCE", rows)
+        monkeypatch.setattr("innerloop.outer.paths.ROWS_AT_ONCE", rows)
         torch.testing.assert_close(learner.gradient(meta, episodes), expected)

@@ -16,7 +16,8 @@ from innerloop.arguments import arguments_of, check_names
 from innerloop.core import Episodes, Examples, Meta, MetaGradient, Method, no_rows
 from innerloop.errors import InnerloopError, InputError, shown
 from innerloop.language import say
-from innerloop.outer.gradient import PATHS, by_loop, meta_gradient
+from innerloop.outer.gradient import meta_gradient
+from innerloop.outer.paths import PATHS, by_loop
 from innerloop.tree import Tree, rows
 
 
