@@ -12,6 +12,7 @@ from innerloop.adapted.extension import sentence as sentence_of_extension
 from innerloop.adapted.record import changed_plan, facts_of, new_settings, open_folder, run_of
 from innerloop.adapted.run import Run
 from innerloop.language import say
+from innerloop.outer import PATHS
 from innerloop.tasks import Tasks
 from innerloop.training import State, initialise_model
 from innerloop.training.course import Course
@@ -38,9 +39,9 @@ class Keeper(NamedTuple):
             return cls(course, layout, start, settings, history, None)
         found = open_folder(folder, settings, resume)
         if found is not None:
-            if found["plan"]["path"] == "loop":  # chosen then, or found to be the only way
-                course = replace(course, learner=course.learner.on_path("loop"))
-                settings["plan"]["path"] = "loop"
+            if (path := found["plan"]["path"]) in PATHS:  # chosen then: the steps go on by it
+                course = replace(course, learner=course.learner.on_path(path))
+                settings["plan"]["path"] = path
             if (sentence := changed_plan(found["plan"], settings["plan"])) is not None:
                 warnings.warn(say(*sentence), stacklevel=3)
             folder.tidy()

@@ -2,5 +2,15 @@
 
 from innerloop.outer.learner import Learner, Spec, Suggestions, algorithm, like
 from innerloop.outer.paths import tasks_at_once
+from innerloop.outer.plan import PATHS, Plan
 
-__all__ = ["Learner", "Spec", "Suggestions", "algorithm", "like", "tasks_at_once"]
+__all__ = [
+    "PATHS",
+    "Learner",
+    "Plan",
+    "Spec",
+    "Suggestions",
+    "algorithm",
+    "like",
+    "tasks_at_once",
+]
