@@ -2,5 +2,18 @@
 
 from innerloop.outer.learner import Learner, Spec, Suggestions, algorithm, like
 from innerloop.outer.paths import tasks_at_once
+from innerloop.outer.share import Share
+from innerloop.outer.totals import Totals
+from innerloop.outer.workers import Workers
 
-__all__ = ["Learner", "Spec", "Suggestions", "algorithm", "like", "tasks_at_once"]
+__all__ = [
+    "Learner",
+    "Share",
+    "Spec",
+    "Suggestions",
+    "Totals",
+    "Workers",
+    "algorithm",
+    "like",
+    "tasks_at_once",
+]

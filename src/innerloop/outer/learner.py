@@ -16,8 +16,9 @@ from innerloop.arguments import arguments_of, check_names
 from innerloop.core import Episodes, Examples, Meta, MetaGradient, Method, no_rows
 from innerloop.errors import InnerloopError, InputError, shown
 from innerloop.language import say
-from innerloop.outer.gradient import meta_gradient
+from innerloop.outer.gradient import totals
 from innerloop.outer.paths import PATHS, by_loop
+from innerloop.outer.totals import Totals
 from innerloop.tree import Tree, rows
 
 
@@ -112,8 +113,19 @@ class Learner:
         generator: Generator | None = None,
     ) -> MetaGradient:
         """Losses (T,) and the gradient of their mean with respect to `meta.params`."""
+        return self.totals(meta, episodes, step=step, generator=generator).mean(meta.state)
+
+    def totals(
+        self,
+        meta: Meta,
+        episodes: Episodes,
+        *,
+        step: int = 0,
+        generator: Generator | None = None,
+    ) -> Totals:
+        """The sums over T tasks of which `gradient` is the mean: those of several processes add up."""
         check_is(Episodes, episodes)
-        run = functools.partial(meta_gradient, self.method, meta, episodes, generator=generator)
+        run = functools.partial(totals, self.method, meta, episodes, generator=generator)
         if self.path == "loop":
             return run(path=PATHS["loop"])
         try:

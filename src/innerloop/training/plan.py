@@ -1,0 +1,65 @@
+"""The plan of a run: what its bits depend on beside its settings."""
+
+from __future__ import annotations
+
+import platform
+from typing import Any
+
+import torch
+
+from innerloop.outer import Learner
+
+Plan = dict[str, Any]
+
+BEFORE = {"workers": 1}  # what runs did that were written down before they could do otherwise
+PATHS = {"vmap": ("tasks batched (vmap)", "任务批处理（vmap）")}
+PATHS["loop"] = ("one task after the other (loop)", "逐个任务（loop）")
+
+
+def plan_of(learner: Learner, meta_batch: int, workers: int | None) -> Plan:
+    """What is asked for; where nothing is, what suits the learner and this machine."""
+    workers = workers_for(learner) if workers is None else workers
+    return {
+        "path": learner.path,
+        "workers": min(workers, meta_batch),
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "machine": platform.machine(),
+    }
+
+
+def workers_for(learner: Learner) -> int:
+    """As many as torch would use threads (physical cores, unless one says otherwise) where a task
+    keeps a core busy, as convolutional networks do; one where it does not."""
+    return torch.get_num_threads() if learner.is_heavy else 1
+
+
+def changed_plan(before: Plan, now: Plan) -> tuple[str, str] | None:
+    """A sentence if a resumed run cannot promise the same bits."""
+    before = {**BEFORE, **before}
+    differ = [key for key in now if before.get(key) != now[key]]
+    if not differ:
+        return None
+    en = ", ".join(f"{key} was {before.get(key)}, is {now[key]}" for key in differ)
+    zh = "，".join(f"{key} 原为 {before.get(key)}，现为 {now[key]}" for key in differ)
+    return (
+        f"This resume is no longer bit-exact, since the run began on another plan: {en}.",
+        f"由于运行是在另一种方案下开始的，本次继续不再逐位一致：{zh}。",
+    )
+
+
+def sentence(plan: Plan) -> tuple[str, str]:
+    """The plan in one line.
+
+    >>> print(sentence({"path": "vmap", "workers": 2, "threads": 2})[0])
+    Plan: tasks batched (vmap), in 2 processes of 1 thread.
+    """
+    en, zh = PATHS.get(plan["path"], (plan["path"], plan["path"]))
+    workers = plan["workers"]
+    threads = plan["threads"] if workers == 1 else 1
+    processes = "process" if workers == 1 else "processes"
+    thread = "thread" if threads == 1 else "threads"
+    return (
+        f"Plan: {en}, in {workers} {processes} of {threads} {thread}.",
+        f"方案：{zh}，{workers} 个进程，每个 {threads} 线程。",
+    )
