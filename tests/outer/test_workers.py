@@ -6,57 +6,20 @@ import warnings
 
 import pytest
 import torch
-from outer_data import regression_tasks
+from outer_data import (
+    STEPS,
+    found_by,
+    none_finite,
+    regression_tasks,
+    share_of,
+    uneven,
+    with_a_bad_task,
+)
 from torch import nn
 
 import innerloop as il
 from innerloop.core import Episodes, Examples, Meta
 from innerloop.outer import Totals, Workers
-
-STEPS = 3
-
-
-def uneven(tasks: int) -> Episodes:
-    """Regression tasks of 3 or 6 support rows and 2 to 5 query rows."""
-    even = regression_tasks(tasks)
-    rows = torch.arange(6).expand(tasks, 6)
-    of = torch.arange(tasks)[:, None]
-    masks = [rows < 3 + 3 * (of % 2), rows < 2 + of % 4]
-    return Episodes(
-        *(
-            Examples(e.x, e.y, mask)
-            for e, mask in zip((even.support, even.query), masks, strict=True)
-        )
-    )
-
-
-def with_a_bad_task(tasks: int) -> Episodes:
-    episodes = regression_tasks(tasks)
-    episodes.support.x[tasks // 2, 0] = torch.nan
-    return episodes
-
-
-def none_finite(tasks: int) -> Episodes:
-    episodes = regression_tasks(tasks)
-    episodes.support.x[:] = torch.nan
-    return episodes
-
-
-def of(episodes: Episodes, learner=None, each=lambda: None):
-    """(a share of these episodes, a meta for it); step s is the batch scaled by 1 + s / 10."""
-    net = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Tanh(), nn.Linear(4, 1)).double()
-    learner = learner or il.maml(net, inner_lr=0.1, inner_steps=2)
-
-    def share(meta, step, tasks):
-        each()
-        params = {n: leaf * (1 + step / 10) for n, leaf in meta.params.items()}
-        return learner.totals(Meta(params, meta.state), episodes[tasks.start : tasks.stop])
-
-    return share, learner.init()
-
-
-def found_by(share, meta, tasks=5, steps=STEPS):
-    return [share(meta, step, range(tasks)).mean(meta.state) for step in range(steps)]
 
 
 def assert_same(found, expected, **how):
@@ -67,7 +30,7 @@ def assert_same(found, expected, **how):
 @pytest.mark.parametrize("batch", [regression_tasks, uneven, with_a_bad_task, none_finite])
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_the_number_of_workers_changes_nothing_but_rounding(batch, count):
-    share, meta = of(batch(5))
+    share, meta = share_of(batch(5))
     with Workers(share, count) as workers:
         found = found_by(workers, meta)
         if count > 1:
@@ -89,7 +52,7 @@ def test_every_kind_of_learner_reaches_the_workers(name):
         else nn.Sequential(*body)
     )
     settings = {"classes": 2} if name == "finetune" else {}
-    share, meta = of(episodes, getattr(il, name)(net.double(), **settings))
+    share, meta = share_of(episodes, getattr(il, name)(net.double(), **settings))
     with Workers(share, 2) as workers:
         found = found_by(workers, meta, 4)
     assert_same(found, found_by(share, meta, 4), rtol=1e-10, atol=1e-10)
@@ -106,7 +69,7 @@ def test_what_does_not_pickle_reaches_them_as_well():
             return self.squash(self.out(x))
 
     learner = il.maml(Local().double(), lambda outputs, y: (outputs - y).square().mean(-1))
-    share, meta = of(regression_tasks(4), learner)
+    share, meta = share_of(regression_tasks(4), learner)
     with Workers(share, 2) as workers:
         found = found_by(workers, meta, 4)
     assert_same(found, found_by(share, meta, 4), rtol=1e-10, atol=1e-10)
@@ -119,7 +82,7 @@ def here_only(pids):
 
 def test_each_process_does_its_own_part_after_the_first_step():
     pids = []
-    share, meta = of(regression_tasks(5), each=here_only(pids))
+    share, meta = share_of(regression_tasks(5), each=here_only(pids))
     with Workers(share, 3) as workers:
         found_by(workers, meta)
     assert len(pids) == 3 + (STEPS - 1)
@@ -127,7 +90,7 @@ def test_each_process_does_its_own_part_after_the_first_step():
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there are no signals")
 def test_a_killed_worker_is_reported_and_the_bits_stay_the_same():
-    share, meta = of(regression_tasks(5))
+    share, meta = share_of(regression_tasks(5))
     with Workers(share, 3) as workers:
         expected = found_by(workers, meta)
     with Workers(share, 3) as workers:
@@ -154,7 +117,7 @@ def test_a_worker_that_is_killed_at_work_is_reported_too():
         if os.getpid() != parent:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    share, meta = of(regression_tasks(4), each=die)
+    share, meta = share_of(regression_tasks(4), each=die)
     with (
         Workers(share, 2) as workers,
         pytest.warns(UserWarning, match=r"Worker 1 is lost \(SIGKILL\)"),
@@ -170,7 +133,7 @@ def test_a_worker_that_fails_says_why():
         if os.getpid() != parent:
             raise MemoryError("none left")
 
-    share, meta = of(regression_tasks(4), each=fail)
+    share, meta = share_of(regression_tasks(4), each=fail)
     with (
         Workers(share, 2) as workers,
         pytest.warns(UserWarning, match=r"Worker 1 is lost \(MemoryError: none left\)"),
@@ -180,7 +143,7 @@ def test_a_worker_that_fails_says_why():
 
 
 def test_an_error_of_the_model_is_raised_here_as_it_is():
-    share, meta = of(regression_tasks(4), il.maml(nn.Linear(2, 1).double()))
+    share, meta = share_of(regression_tasks(4), il.maml(nn.Linear(2, 1).double()))
     with Workers(share, 2) as workers, pytest.raises(RuntimeError, match="shape"):
         workers(meta, 0, range(4))
 
@@ -189,7 +152,9 @@ def test_what_cannot_be_sent_is_done_here(monkeypatch):
     monkeypatch.setattr(
         "innerloop.outer.workers.context_here", lambda: multiprocessing.get_context("spawn")
     )
-    share, meta = of(regression_tasks(4))  # a local function: it can be inherited, but not sent
+    share, meta = share_of(
+        regression_tasks(4)
+    )  # a local function: it can be inherited, but not sent
     with (
         Workers(share, 2) as workers,
         pytest.warns(UserWarning, match=r"No worker could be started \(.*share.*\), so this"),
@@ -221,7 +186,7 @@ def test_workers_end_with_the_process_that_made_them():
     if child == 0:  # makes workers, says who they are, and is killed
         try:
             os.close(reading)
-            share, meta = of(regression_tasks(4))
+            share, meta = share_of(regression_tasks(4))
             workers = Workers(share, 3)
             found_by(workers, meta, 4)
             pids = [str(p.pid) for p in multiprocessing.active_children()]

@@ -12,6 +12,7 @@ from innerloop.adapted.extension import sentence as sentence_of_extension
 from innerloop.adapted.record import facts_of, new_settings, open_folder, run_of
 from innerloop.adapted.run import Run
 from innerloop.language import say
+from innerloop.outer import Alone
 from innerloop.tasks import Tasks
 from innerloop.training import State, initialise_model
 from innerloop.training.course import Course
@@ -38,8 +39,9 @@ class Keeper(NamedTuple):
         folder: RunFolder | None,
         resume: bool,
         workers: int | None = None,
+        ranks: int = 1,
     ) -> Keeper:
-        plan = plan_of(course.learner, course.meta_batch, workers)
+        plan = plan_of(course.learner, course.meta_batch, workers, ranks)
         settings = new_settings(course, tasks, plan)
         layout, start = initialise_model(course)
         history: History = []
@@ -65,6 +67,14 @@ class Keeper(NamedTuple):
         if not folder.checkpoints():
             keeper.save(start)
         return keeper
+
+    def agreed(self, ranks: Alone) -> Keeper:
+        """The same beginning and plan for every rank: those of rank 0, which has the folder."""
+        start, plan = ranks.same((self.start, self.plan))
+        course = self.course
+        if plan["path"] != course.learner.path:
+            course = replace(course, learner=course.learner.on_path(plan["path"]))
+        return self._replace(course=course, start=start, settings={**self.settings, "plan": plan})
 
     @property
     def plan(self) -> Plan:

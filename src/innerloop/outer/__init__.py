@@ -2,12 +2,15 @@
 
 from innerloop.outer.learner import Learner, Spec, Suggestions, algorithm, like
 from innerloop.outer.paths import tasks_at_once
+from innerloop.outer.ranks import Alone, LostRank, ranks_here
 from innerloop.outer.share import Share
 from innerloop.outer.totals import Totals
 from innerloop.outer.workers import Workers
 
 __all__ = [
+    "Alone",
     "Learner",
+    "LostRank",
     "Share",
     "Spec",
     "Suggestions",
@@ -15,5 +18,6 @@ __all__ = [
     "Workers",
     "algorithm",
     "like",
+    "ranks_here",
     "tasks_at_once",
 ]

@@ -9,14 +9,13 @@ business of whoever iterates over `rounds`.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from torch import Tensor
 
 from innerloop.core import Meta, MetaGradient
-from innerloop.outer import Share
+from innerloop.outer import Alone, Share
 from innerloop.training.batches import Here, generator_of
 from innerloop.training.control import Seen, spent
 from innerloop.training.course import Course
@@ -70,16 +69,23 @@ def over_at_once(course: Course, meta: Meta) -> Verdict | None:
 
 
 def rounds(
-    course: Course, layout: Layout, state: State, share: Share | None = None
+    course: Course,
+    layout: Layout,
+    state: State,
+    share: Share | None = None,
+    ranks: Alone | None = None,
 ) -> Iterator[State]:
     """The states after each step, until one has a verdict. share: who does which tasks; this
-    process does all of them by default."""
-    share = share or Here(course)
-    began = time.monotonic() - state.seconds
+    process does all of them by default. ranks: the processes that take every step alike; where
+    they have judged, rank 0's judgement counts."""
+    share, ranks = share or Here(course), ranks or Alone()
+    began = ranks.clock() - state.seconds
     while state.verdict is None:
         state = step(course, layout, state, share)
-        state = state._replace(seconds=time.monotonic() - began)
+        state = state._replace(seconds=ranks.clock() - began)
         state = check_convergence(course, layout, state)
+        if state.metric is not None or state.verdict is not None:
+            state = ranks.same(state)
         yield state
 
 

@@ -7,21 +7,33 @@ from typing import Any
 
 import torch
 
+from innerloop.errors import InputError
 from innerloop.outer import Learner
 
 Plan = dict[str, Any]
 
-BEFORE = {"workers": 1}  # what runs did that were written down before they could do otherwise
+BEFORE = {
+    "workers": 1,
+    "ranks": 1,
+}  # what runs did that were written down before they could do otherwise
 PATHS = {"vmap": ("tasks batched (vmap)", "任务批处理（vmap）")}
 PATHS["loop"] = ("one task after the other (loop)", "逐个任务（loop）")
 
 
-def plan_of(learner: Learner, meta_batch: int, workers: int | None) -> Plan:
+def plan_of(learner: Learner, meta_batch: int, workers: int | None, ranks: int = 1) -> Plan:
     """What is asked for; where nothing is, what suits the learner and this machine."""
+    if meta_batch < ranks:
+        raise InputError(
+            f"every process needs a task of each step: meta_batch is {meta_batch}, and there are "
+            f"{ranks} processes; raise --meta-batch, or start fewer.",
+            f"每个进程每步至少需要一个任务：meta_batch 为 {meta_batch}，而进程有 {ranks} 个；"
+            "请增大 --meta-batch，或减少进程。",
+        )
     workers = workers_for(learner) if workers is None else workers
     return {
         "path": learner.path,
-        "workers": min(workers, meta_batch),
+        "ranks": ranks,
+        "workers": min(workers, meta_batch // ranks),
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
         "machine": platform.machine(),
@@ -51,15 +63,18 @@ def changed_plan(before: Plan, now: Plan) -> tuple[str, str] | None:
 def sentence(plan: Plan) -> tuple[str, str]:
     """The plan in one line.
 
-    >>> print(sentence({"path": "vmap", "workers": 2, "threads": 2})[0])
+    >>> print(sentence({"path": "vmap", "ranks": 1, "workers": 2, "threads": 2})[0])
     Plan: tasks batched (vmap), in 2 processes of 1 thread.
     """
     en, zh = PATHS.get(plan["path"], (plan["path"], plan["path"]))
-    workers = plan["workers"]
+    workers, ranks = plan["workers"], plan["ranks"]
     threads = plan["threads"] if workers == 1 else 1
     processes = "process" if workers == 1 else "processes"
     thread = "thread" if threads == 1 else "threads"
+    on_each, each = "", ""
+    if ranks > 1:
+        on_each, each = f" on each of {ranks} ranks", f"{ranks} 个 rank，各 "
     return (
-        f"Plan: {en}, in {workers} {processes} of {threads} {thread}.",
-        f"方案：{zh}，{workers} 个进程，每个 {threads} 线程。",
+        f"Plan: {en}, in {workers} {processes} of {threads} {thread}{on_each}.",
+        f"方案：{zh}，{each}{workers} 个进程，每个 {threads} 线程。",
     )
