@@ -10,7 +10,7 @@ from torch import nn
 
 import innerloop as il
 from innerloop.outer.explicit import Dense, Unknown, explicit, native
-from innerloop.outer.gradient import meta_gradient
+from innerloop.outer.gradient import totals
 
 BENT = {"relu": nn.ReLU, "leaky": lambda: nn.LeakyReLU(0.2), "tanh": nn.Tanh, "sigmoid": nn.Sigmoid}
 
@@ -48,7 +48,7 @@ def agrees(net, episodes, **how):
     path = explicit(learner.method, meta, episodes)
     assert isinstance(path, Dense)
     plain = learner.on_path("loop").gradient(meta, episodes)
-    found = meta_gradient(learner.method, meta, episodes, path=path)
+    found = totals(learner.method, meta, episodes, path=path).mean(meta.state)
     torch.testing.assert_close(found.losses, plain.losses, rtol=1e-10, atol=1e-11)
     torch.testing.assert_close(found.grads, plain.grads, rtol=1e-9, atol=1e-11)
     assert found.kept.tolist() == plain.kept.tolist()
@@ -116,7 +116,7 @@ def test_what_is_no_such_chain_is_batched(name):
         explicit(learner.method, meta, episodes)
     learner.gradient(meta, episodes)
     assert learner.path == "vmap"
-    assert learner.plan.why
+    assert learner.route.why
 
 
 def test_later_tasks_of_another_kind_are_no_danger():

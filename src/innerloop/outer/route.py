@@ -7,19 +7,20 @@ from dataclasses import dataclass, field
 
 from torch import Generator
 
-from innerloop.core import Episodes, Meta, MetaGradient, Method
+from innerloop.core import Episodes, Meta, Method
 from innerloop.errors import InnerloopError, not_one_of
 from innerloop.language import say
 from innerloop.outer.explicit import explicit
-from innerloop.outer.gradient import meta_gradient
+from innerloop.outer.gradient import totals
 from innerloop.outer.paths import Path, by_loop, by_vmap
+from innerloop.outer.totals import Totals
 
 GENERAL: dict[str, Path] = {"vmap": by_vmap, "loop": by_loop}
 PATHS = ("explicit", *GENERAL)
 
 
 @dataclass
-class Plan:
+class Route:
     """name: "explicit" (known rules, no graph), "vmap" (tasks batched) or "loop" (one after the
     other); None before the first gradient. fixed: asked for, and not to be changed. why: the
     reason, where it is not the fastest one."""
@@ -30,21 +31,21 @@ class Plan:
     _path: Path | None = field(default=None, repr=False)
 
     @classmethod
-    def on(cls, name: str) -> Plan:
+    def on(cls, name: str) -> Route:
         if name not in PATHS:
             raise not_one_of("a path", PATHS, name)
         return cls(name, fixed=True, _path=GENERAL.get(name))
 
-    def gradient(
+    def totals(
         self, method: Method, meta: Meta, episodes: Episodes, generator: Generator | None
-    ) -> MetaGradient:
+    ) -> Totals:
         """By the path chosen; should that fail where a more general one does not, by that one from
         now on, with one sentence."""
         if self._path is None:
             self._choose(method, meta, episodes)
         assert self._path is not None
         try:
-            return meta_gradient(method, meta, episodes, path=self._path, generator=generator)
+            return totals(method, meta, episodes, path=self._path, generator=generator)
         except Exception as error:
             general = [name for name in GENERAL if PATHS.index(name) > PATHS.index(self.name or "")]
             if not general or (
@@ -54,9 +55,7 @@ class Plan:
             reason = f"{error.__cause__ or error}".partition("\n")[0][:120]
         for name in general:
             try:
-                found = meta_gradient(
-                    method, meta, episodes, path=GENERAL[name], generator=generator
-                )
+                found = totals(method, meta, episodes, path=GENERAL[name], generator=generator)
             except Exception:
                 if name == general[-1]:  # the model's own error, then
                     raise
