@@ -109,7 +109,7 @@ def as_before(generator: Generator | None) -> Iterator[None]:
     finally:
         torch.set_rng_state(outside)
         if generator is not None:
-            generator.set_state(own)
+            generator.set_state(own)  # type: ignore[arg-type]
 
 
 def same(a: Tensor, b: Tensor) -> bool:
