@@ -28,7 +28,7 @@ def test_there_are_no_more_workers_than_tasks(meta_batch, asked, found):
 
 
 def test_a_plan_is_one_line():
-    plan = plan_of(small_learner(), 4, 1)
+    plan = plan_of(small_learner().on_path("vmap"), 4, 1)
     assert sentence(plan)[0] == "Plan: tasks batched (vmap), in 1 process of 1 thread."
     assert (
         sentence({**plan, "workers": 3, "path": "new"})[0]
@@ -44,3 +44,11 @@ def test_another_plan_is_told_from_the_same():
         "before there were workers there was one"
     )
     assert changed_plan(old, plan)[0].endswith("another plan: workers was 1, is 2.")
+
+
+def test_the_ranks_are_part_of_the_line_and_each_has_a_task():
+    plan = plan_of(small_learner().on_path("loop"), 6, 5, ranks=3)
+    assert (plan["ranks"], plan["workers"]) == (3, 2)
+    assert sentence(plan)[0].endswith("(loop), in 2 processes of 1 thread on each of 3 ranks.")
+    with pytest.raises(il.InputError, match="meta_batch is 2, and there are 3 processes"):
+        plan_of(small_learner(), 2, None, ranks=3)

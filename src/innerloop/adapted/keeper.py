@@ -12,13 +12,13 @@ from innerloop.adapted.extension import sentence as sentence_of_extension
 from innerloop.adapted.record import facts_of, new_settings, open_folder, run_of
 from innerloop.adapted.run import Run
 from innerloop.language import say
-from innerloop.outer import Alone
+from innerloop.outer import PATHS, Alone
 from innerloop.tasks import Tasks
 from innerloop.training import State, initialise_model
 from innerloop.training.course import Course
 from innerloop.training.folder import History, RunFolder, Settings, name_of
 from innerloop.training.optimiser import Layout
-from innerloop.training.plan import BEFORE, Plan, changed_plan, plan_of
+from innerloop.training.plan import BEFORE, Recorded, changed_plan, plan_of
 
 
 class Keeper(NamedTuple):
@@ -49,9 +49,9 @@ class Keeper(NamedTuple):
             return cls(course, layout, start, settings, history, None)
         found = open_folder(folder, settings, resume)
         if found is not None:
-            if found["plan"]["path"] == "loop":  # chosen then, or found to be the only way
-                course = replace(course, learner=course.learner.on_path("loop"))
-                plan["path"] = "loop"
+            if (path := found["plan"]["path"]) in PATHS:  # chosen then: the steps go on by it
+                course = replace(course, learner=course.learner.on_path(path))
+                plan["path"] = path
             if workers is None:  # as it was chosen then
                 plan["workers"] = {**BEFORE, **found["plan"]}["workers"]
             if (sentence := changed_plan(found["plan"], plan)) is not None:
@@ -72,12 +72,12 @@ class Keeper(NamedTuple):
         """The same beginning and plan for every rank: those of rank 0, which has the folder."""
         start, plan = ranks.same((self.start, self.plan))
         course = self.course
-        if plan["path"] != course.learner.path:
-            course = replace(course, learner=course.learner.on_path(plan["path"]))
+        if (path := plan["path"]) in PATHS and path != course.learner.path:
+            course = replace(course, learner=course.learner.on_path(path))
         return self._replace(course=course, start=start, settings={**self.settings, "plan": plan})
 
     @property
-    def plan(self) -> Plan:
+    def plan(self) -> Recorded:
         return self.settings["plan"]
 
     def note(self, state: State) -> None:

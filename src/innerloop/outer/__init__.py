@@ -2,15 +2,18 @@
 
 from innerloop.outer.learner import Learner, Spec, Suggestions, algorithm, like
 from innerloop.outer.paths import tasks_at_once
+from innerloop.outer.plan import PATHS, Plan
 from innerloop.outer.ranks import Alone, LostRank, ranks_here
 from innerloop.outer.share import Share
 from innerloop.outer.totals import Totals
 from innerloop.outer.workers import Workers
 
 __all__ = [
+    "PATHS",
     "Alone",
     "Learner",
     "LostRank",
+    "Plan",
     "Share",
     "Spec",
     "Suggestions",

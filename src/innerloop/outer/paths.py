@@ -79,6 +79,3 @@ def one_task(method: Method, state: Params, generator: Generator | None) -> OneT
         return grads, loss, new
 
     return one
-
-
-PATHS: dict[str, Path] = {"vmap": by_vmap, "loop": by_loop}

@@ -10,17 +10,20 @@ import torch
 from innerloop.errors import InputError
 from innerloop.outer import Learner
 
-Plan = dict[str, Any]
+Recorded = dict[str, Any]
 
 BEFORE = {
     "workers": 1,
     "ranks": 1,
 }  # what runs did that were written down before they could do otherwise
-PATHS = {"vmap": ("tasks batched (vmap)", "任务批处理（vmap）")}
-PATHS["loop"] = ("one task after the other (loop)", "逐个任务（loop）")
+PATHS = {
+    "explicit": ("known rules and no graph (explicit)", "已知规则、无计算图（explicit）"),
+    "vmap": ("tasks batched (vmap)", "任务批处理（vmap）"),
+    "loop": ("one task after the other (loop)", "逐个任务（loop）"),
+}
 
 
-def plan_of(learner: Learner, meta_batch: int, workers: int | None, ranks: int = 1) -> Plan:
+def plan_of(learner: Learner, meta_batch: int, workers: int | None, ranks: int = 1) -> Recorded:
     """What is asked for; where nothing is, what suits the learner and this machine."""
     if meta_batch < ranks:
         raise InputError(
@@ -46,7 +49,7 @@ def workers_for(learner: Learner) -> int:
     return torch.get_num_threads() if learner.is_heavy else 1
 
 
-def changed_plan(before: Plan, now: Plan) -> tuple[str, str] | None:
+def changed_plan(before: Recorded, now: Recorded) -> tuple[str, str] | None:
     """A sentence if a resumed run cannot promise the same bits."""
     before = {**BEFORE, **before}
     differ = [key for key in now if before.get(key) != now[key]]
@@ -60,7 +63,7 @@ def changed_plan(before: Plan, now: Plan) -> tuple[str, str] | None:
     )
 
 
-def sentence(plan: Plan) -> tuple[str, str]:
+def sentence(plan: Recorded) -> tuple[str, str]:
     """The plan in one line.
 
     >>> print(sentence({"path": "vmap", "ranks": 1, "workers": 2, "threads": 2})[0])
