@@ -18,7 +18,7 @@ from innerloop.training import State, initialise_model
 from innerloop.training.course import Course
 from innerloop.training.folder import History, RunFolder, Settings, name_of
 from innerloop.training.optimiser import Layout
-from innerloop.training.plan import BEFORE, Recorded, changed_plan, plan_of
+from innerloop.training.plan import BEFORE, Recorded, at_once, changed_plan, plan_of
 
 
 class Keeper(NamedTuple):
@@ -39,11 +39,15 @@ class Keeper(NamedTuple):
         folder: RunFolder | None,
         resume: bool,
         workers: int | None = None,
+        memory: str | None = None,
         ranks: int = 1,
     ) -> Keeper:
         plan = plan_of(course.learner, course.meta_batch, workers, ranks)
         settings = new_settings(course, tasks, plan)
         layout, start = initialise_model(course)
+        goes_on = resume and folder is not None and folder.exists
+        if start.verdict is None and not (goes_on and memory is None):
+            plan["at_once"] = at_once(course, start.last(layout), plan, memory)
         history: History = []
         if folder is None:
             return cls(course, layout, start, settings, history, None)
@@ -54,6 +58,8 @@ class Keeper(NamedTuple):
                 plan["path"] = path
             if workers is None:  # as it was chosen then
                 plan["workers"] = {**BEFORE, **found["plan"]}["workers"]
+            if memory is None:
+                plan["at_once"] = {**BEFORE, **found["plan"]}["at_once"]
             if (sentence := changed_plan(found["plan"], plan)) is not None:
                 warnings.warn(say(*sentence), stacklevel=3)
             folder.tidy()
