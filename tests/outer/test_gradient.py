@@ -85,7 +85,7 @@ def test_the_state_is_the_mean_over_the_tasks_that_count():
 
 
 def test_small_networks_are_batched_unless_another_path_is_asked_for():
-    learner = il.maml(nn.Linear(3, 1).double())
+    learner = il.maml(nn.Sequential(nn.LayerNorm(3), nn.Linear(3, 1)).double())
     learner.gradient(learner.init(), regression_tasks(2))
     assert learner.path == "vmap"
     assert learner.on_path("loop").path == "loop"

@@ -18,7 +18,14 @@ from innerloop.training import State, initialise_model
 from innerloop.training.course import Course
 from innerloop.training.folder import History, RunFolder, Settings, name_of
 from innerloop.training.optimiser import Layout
-from innerloop.training.plan import BEFORE, Recorded, at_once, changed_plan, plan_of
+from innerloop.training.plan import (
+    BEFORE,
+    Plan,
+    at_once,
+    changed_plan,
+    kernels_of,
+    plan_of,
+)
 
 
 class Keeper(NamedTuple):
@@ -55,7 +62,7 @@ class Keeper(NamedTuple):
         if found is not None:
             if (path := found["plan"]["path"]) in PATHS:  # chosen then: the steps go on by it
                 course = replace(course, learner=course.learner.on_path(path))
-                plan["path"] = path
+                plan |= {"path": path, "kernels": kernels_of(path)}
             if workers is None:  # as it was chosen then
                 plan["workers"] = {**BEFORE, **found["plan"]}["workers"]
             if memory is None:
@@ -83,7 +90,7 @@ class Keeper(NamedTuple):
         return self._replace(course=course, start=start, settings={**self.settings, "plan": plan})
 
     @property
-    def plan(self) -> Recorded:
+    def plan(self) -> Plan:
         return self.settings["plan"]
 
     def note(self, state: State) -> None:
@@ -99,7 +106,7 @@ class Keeper(NamedTuple):
             return
         path = self.course.learner.path
         if self.plan["path"] != path:
-            self.plan["path"] = path
+            self.plan.update(path=path, kernels=kernels_of(path))
             self.folder.write_settings(self.settings)
         self.folder.save(state, name_of(self.settings))
 

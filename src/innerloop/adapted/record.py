@@ -22,10 +22,10 @@ from innerloop.tasks.inputs import inputs_to_json
 from innerloop.training import State
 from innerloop.training.course import Course
 from innerloop.training.folder import History, RunFolder, Settings, name_of
-from innerloop.training.plan import Recorded
+from innerloop.training.plan import Plan
 
 
-def new_settings(course: Course, tasks: Tasks, plan: Recorded) -> Settings:
+def new_settings(course: Course, tasks: Tasks, plan: Plan) -> Settings:
     """What `settings.json` holds: what was asked for, the plan, and who wrote it."""
     import torch
 

@@ -58,7 +58,7 @@ class Stream(ABC):
                 f"a batch needs at least one task, got tasks={tasks}; ask for 1 or more.",
                 f"一个批次至少要有一个任务，收到 tasks={tasks}；请给 1 或更大的数。",
             )
-        self._check_size(tasks)  # before they are numbered
+        self._check_size(tasks)
         return self.numbered(seed, np.arange(index * tasks, (index + 1) * tasks))
 
     def numbered(self, seed: int, numbers: np.ndarray) -> Episodes:

@@ -1,9 +1,10 @@
 """From one task to many: the meta-gradient over T tasks, and the learner that users hold."""
 
+from innerloop.outer.explicit.native import kernels
 from innerloop.outer.learner import Learner, Spec, Suggestions, algorithm, like
 from innerloop.outer.paths import tasks_at_once
-from innerloop.outer.plan import PATHS, Plan
 from innerloop.outer.ranks import Alone, LostRank, ranks_here
+from innerloop.outer.route import PATHS, Route
 from innerloop.outer.share import Share
 from innerloop.outer.totals import Totals
 from innerloop.outer.workers import Workers
@@ -13,13 +14,14 @@ __all__ = [
     "Alone",
     "Learner",
     "LostRank",
-    "Plan",
+    "Route",
     "Share",
     "Spec",
     "Suggestions",
     "Totals",
     "Workers",
     "algorithm",
+    "kernels",
     "like",
     "ranks_here",
     "tasks_at_once",

@@ -14,7 +14,7 @@ from torch import Generator, Tensor
 from innerloop.arguments import arguments_of, check_names
 from innerloop.core import Episodes, Examples, Meta, MetaGradient, Method, no_rows
 from innerloop.errors import InputError, shown
-from innerloop.outer.plan import Plan
+from innerloop.outer.route import Route
 from innerloop.outer.totals import Totals
 from innerloop.tree import Tree, rows
 
@@ -66,7 +66,7 @@ class Learner:
     method: Method
     spec: Spec
     suggestions: Suggestions = Suggestions()
-    _plan: Plan = field(default_factory=Plan, compare=False, repr=False)
+    _route: Route = field(default_factory=Route, compare=False, repr=False)
 
     def init(self, generator: Generator | None = None) -> Meta:
         """What is learnt across tasks, before it is learnt. With a generator the weights are
@@ -122,17 +122,17 @@ class Learner:
     ) -> Totals:
         """The sums over T tasks of which `gradient` is the mean: those of several processes add up."""
         check_is(Episodes, episodes)
-        return self._plan.totals(self.method, meta, episodes, generator)
+        return self._route.totals(self.method, meta, episodes, generator)
 
     @property
     def path(self) -> str:
         """How gradients are computed: "explicit" (rules of known layers, no graph), "vmap" (tasks
         batched) or "loop"; "unknown" until the first gradient has chosen."""
-        return self._plan.name or "unknown"
+        return self._route.name or "unknown"
 
     @property
-    def plan(self) -> Plan:
-        return self._plan
+    def route(self) -> Route:
+        return self._route
 
     @property
     def is_heavy(self) -> bool:
@@ -143,7 +143,7 @@ class Learner:
 
     def on_path(self, path: str) -> Learner:
         """The same learner with its path fixed: "explicit", "vmap" or "loop"."""
-        return Learner(self.method, self.spec, self.suggestions, Plan.on(path))
+        return Learner(self.method, self.spec, self.suggestions, Route.on(path))
 
     def replace(self, **settings: Any) -> Learner:
         """The same learner with other settings, for example more inner steps at test time."""

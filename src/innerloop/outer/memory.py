@@ -6,6 +6,7 @@ else. Chunks add up to what all tasks at once would give (`Totals.and_of`), but 
 
 from __future__ import annotations
 
+import ctypes
 import math
 import multiprocessing
 import os
@@ -83,21 +84,40 @@ def peak(one: Share, meta: Meta, tasks: range) -> float:
 
 
 def measure(one: Share, meta: Meta, tasks: range, line: Connection) -> None:
-    """The work of the copy: its peak, beyond what it was born with."""
-    import resource
-
+    """The work of the copy: its peak, beyond what it was born with and needs."""
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
-    if math.isfinite(free := free_memory()):
-        data = int(Path("/proc/self/statm").read_text().split()[5]) * os.sysconf("SC_PAGE_SIZE")
-        resource.setrlimit(resource.RLIMIT_DATA, (data + int(free), resource.RLIM_INFINITY))
-    born = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    give_back()
+    take_at_most(free_memory())
+    born = of_this_process("VmRSS")
     try:
         one(meta, 0, tasks)
     except Exception as error:
         line.send(math.inf if lacks_memory(error) else 0.0)
         return
-    line.send(1024.0 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - born))
+    line.send(of_this_process("VmHWM") - born)
+
+
+def give_back() -> None:
+    """What was taken before and is free now would hide what is taken from here on."""
+    with suppress(AttributeError, OSError):  # another C library
+        ctypes.CDLL(None).malloc_trim(0)
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")  # the peak is what there is now
+
+
+def take_at_most(memory: float) -> None:
+    import resource
+
+    if math.isfinite(memory):
+        most = int(of_this_process("VmData") + memory)
+        resource.setrlimit(resource.RLIMIT_DATA, (most, resource.RLIM_INFINITY))
+
+
+def of_this_process(name: str) -> float:
+    """VmRSS, VmHWM or VmData, in bytes."""
+    found = re.search(rf"{name}:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    return 1024.0 * int(found[1]) if found else 0.0
 
 
 def can_measure() -> bool:

@@ -51,7 +51,7 @@ def prepare_data(course: Course, first: int, tasks: range | None = None) -> Iter
 
     Small ones are drawn several at once, since a draw costs more than its numbers.
     """
-    one = course.train.sample(course.seed, 0, course.meta_batch)
+    one = course.train.sample(course.seed, 0, course.meta_batch)  # refused where it is too large
     own = np.asarray(range(course.meta_batch) if tasks is None else tasks)
     size = sum(leaf.numel() * leaf.element_size() for leaf in tree_leaves(one))
     together = max(1, min(DRAWN_AT_ONCE, DRAWN_BYTES // max(1, size)))

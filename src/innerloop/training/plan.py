@@ -11,26 +11,28 @@ import torch
 
 from innerloop.core import Meta
 from innerloop.errors import InputError
-from innerloop.outer import Learner
+from innerloop.outer import Learner, kernels
 from innerloop.outer.memory import OURS, bytes_of, free_memory, tasks_that_fit
 from innerloop.training.batches import Here
 from innerloop.training.course import Course
 
-Recorded = dict[str, Any]
+Plan = dict[str, Any]
 
 LARGE = 100e6  # bytes of weights, over all tasks and inner steps: from here on memory is measured
 BEFORE = {
     "workers": 1,
     "ranks": 1,
+    "kernels": None,
+    "at_once": None,
 }  # what runs did that were written down before they could do otherwise
 PATHS = {
-    "explicit": ("known rules and no graph (explicit)", "已知规则、无计算图（explicit）"),
+    "explicit": ("known layers, no graph (explicit)", "已知层，无计算图（explicit）"),
     "vmap": ("tasks batched (vmap)", "任务批处理（vmap）"),
     "loop": ("one task after the other (loop)", "逐个任务（loop）"),
 }
 
 
-def plan_of(learner: Learner, meta_batch: int, workers: int | None, ranks: int = 1) -> Recorded:
+def plan_of(learner: Learner, meta_batch: int, workers: int | None, ranks: int = 1) -> Plan:
     """What is asked for; where nothing is, what suits the learner and this machine."""
     if meta_batch < ranks:
         raise InputError(
@@ -42,6 +44,7 @@ def plan_of(learner: Learner, meta_batch: int, workers: int | None, ranks: int =
     workers = workers_for(learner) if workers is None else workers
     return {
         "path": learner.path,
+        "kernels": kernels_of(learner.path),
         "ranks": ranks,
         "workers": min(workers, meta_batch // ranks),
         "at_once": None,  # all tasks of a process, unless memory holds fewer
@@ -51,13 +54,18 @@ def plan_of(learner: Learner, meta_batch: int, workers: int | None, ranks: int =
     }
 
 
+def kernels_of(path: str) -> str | None:
+    """By what the explicit path does its small operations; the others have no such choice."""
+    return kernels() if path == "explicit" else None
+
+
 def workers_for(learner: Learner) -> int:
     """As many as torch would use threads (physical cores, unless one says otherwise) where a task
     keeps a core busy, as convolutional networks do; one where it does not."""
     return torch.get_num_threads() if learner.is_heavy else 1
 
 
-def at_once(course: Course, meta: Meta, plan: Recorded, memory: str | None) -> int | None:
+def at_once(course: Course, meta: Meta, plan: Plan, memory: str | None) -> int | None:
     """How many tasks each process takes at once: measured where memory is given, or where a step may
     be large."""
     steps = course.learner.spec.settings.get("inner_steps") or 0
@@ -71,7 +79,7 @@ def at_once(course: Course, meta: Meta, plan: Recorded, memory: str | None) -> i
     return tasks_that_fit(Here(course), meta, tasks, there_is * OURS / plan["workers"] / beside)
 
 
-def changed_plan(before: Recorded, now: Recorded) -> tuple[str, str] | None:
+def changed_plan(before: Plan, now: Plan) -> tuple[str, str] | None:
     """A sentence if a resumed run cannot promise the same bits."""
     before = {**BEFORE, **before}
     differ = [key for key in now if before.get(key) != now[key]]
@@ -85,7 +93,7 @@ def changed_plan(before: Recorded, now: Recorded) -> tuple[str, str] | None:
     )
 
 
-def sentence(plan: Recorded) -> tuple[str, str]:
+def sentence(plan: Plan) -> tuple[str, str]:
     """The plan in one line.
 
     >>> print(sentence({"path": "vmap", "ranks": 1, "workers": 2, "threads": 2, "at_once": 3})[0])

@@ -10,7 +10,7 @@ from innerloop.outer.explicit import Unknown, explicit, native
 from innerloop.outer.explicit.descent import Walk
 from innerloop.outer.explicit.reading import read
 from innerloop.outer.explicit.rules import pointwise
-from innerloop.outer.gradient import meta_gradient
+from innerloop.outer.gradient import totals
 
 WAYS = 3
 
@@ -86,7 +86,7 @@ def made(network, constructor=il.maml, **settings):
 def agrees(learner, meta, episodes, path=None):
     plain = learner.on_path("loop").gradient(meta, episodes)
     path = path or explicit(learner.method, meta, episodes)
-    found = meta_gradient(learner.method, meta, episodes, path=path)
+    found = totals(learner.method, meta, episodes, path=path).mean(meta.state)
     torch.testing.assert_close(found.losses, plain.losses, rtol=1e-10, atol=1e-10)
     torch.testing.assert_close(found.grads, plain.grads, rtol=1e-9, atol=1e-10)
     assert found.kept.all()
@@ -140,7 +140,7 @@ def test_a_task_that_is_not_finite_is_left_out():
     episodes = images(tasks=3)
     episodes.support.x[1, 0, 0, 0, 0] = torch.inf
     path = explicit(learner.method, meta, images(tasks=1))
-    found = meta_gradient(learner.method, meta, episodes, path=path)
+    found = totals(learner.method, meta, episodes, path=path).mean(meta.state)
     assert found.kept.tolist() == [True, False, True]
     plain = learner.on_path("loop").gradient(meta, episodes)
     torch.testing.assert_close(found.grads, plain.grads, rtol=1e-9, atol=1e-10)
@@ -209,8 +209,8 @@ def test_what_is_not_known_goes_down_the_general_path(name):
     learner = il.maml(net().double(), inner_lr=0.1, **settings)
     learner.gradient(learner.init(), images())
     assert learner.path == path
-    assert why in learner.plan.why
-    assert learner.plan.why
+    assert why in learner.route.why
+    assert learner.route.why
 
 
 def test_rows_that_see_each_other_agree_or_are_refused():

@@ -20,11 +20,12 @@ from torch import Generator, Tensor
 from innerloop.core import Episode, Episodes, Examples, Meta, Method, Params
 from innerloop.inner import Descent, first_order, unrolled
 from innerloop.losses import is_objective
+from innerloop.outer.explicit.dense import Dense, dense
 from innerloop.outer.explicit.descent import Walk
 from innerloop.outer.explicit.patterns import Unknown
 from innerloop.outer.explicit.reading import read
 from innerloop.outer.explicit.rules.layout import channels_last
-from innerloop.outer.paths import one_task
+from innerloop.outer.paths import Path, one_task
 from innerloop.outer.totals import Totals, sum_of
 from innerloop.tree import tree_map
 
@@ -56,7 +57,7 @@ class Explicit:
         return sum_of(alone(*self.walk.gradient(meta, episode)) for episode in episodes)
 
 
-def explicit(method: Method, meta: Meta, episodes: Episodes) -> Explicit:
+def explicit(method: Method, meta: Meta, episodes: Episodes) -> Explicit | Dense:
     """The path for this method and tasks like these; `Unknown`, with the reason, where there is
     none."""
     if not isinstance(method, Descent) or hasattr(method, "task_gradient"):
@@ -73,17 +74,23 @@ def explicit(method: Method, meta: Meta, episodes: Episodes) -> Explicit:
         raise Unknown(f"its inputs are {x.dtype}")
     if any(p.dtype != x.dtype for p in meta.params.values()):
         raise Unknown("its parameters are of another type than its inputs")
-    path = Explicit(Walk(method, read(method.network, meta.params, meta.state, x[0, 0])))
-    prove(path, meta, episodes)
+    program = read(method.network, meta.params, meta.state, x[0, 0])
+    path: Explicit | Dense
+    if method.network.is_convolutional:
+        path = Explicit(Walk(method, program))
+    else:
+        path = dense(method, program, meta)
+    prove(path, method, meta, episodes)
     return path
 
 
-def prove(path: Explicit, meta: Meta, episodes: Episodes) -> None:
-    """Hold the program's gradient of one task against the plain one, in double precision."""
+def prove(path: Path, method: Descent, meta: Meta, episodes: Episodes) -> None:
+    """Hold the path's gradient of one task against the plain one, in double precision."""
     double = Meta(tree_map(to_double, meta.params), tree_map(to_double, meta.state))
     task = few(tree_map(to_double, episodes[0]))
-    plain, _, _ = one_task(path.walk.descent, double.state, None)(double.params, task)
-    found = path._in_turn(double, Episodes(batched(task.support), batched(task.query))).grads
+    plain, _, _ = one_task(method, double.state, None)(double.params, task)
+    alone = Episodes(batched(task.support), batched(task.query))
+    found = path(method, double, alone, None).grads
     off = length({n: found[n] - g for n, g in plain.items()})
     if not off <= AGREED * length(plain):
         raise Unknown("its gradient did not agree with the plain one")
@@ -114,4 +121,4 @@ def laid_out(leaf: Tensor) -> Tensor:
     return channels_last(leaf) if leaf.dim() == 4 else leaf
 
 
-__all__ = ["Explicit", "Unknown", "explicit"]
+__all__ = ["Dense", "Explicit", "Unknown", "explicit"]

@@ -23,7 +23,7 @@ from torch.func import vjp
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
 from innerloop.core import Episode, Meta, Params
-from innerloop.inner import Descent, Rule, Sgd, first_order
+from innerloop.inner import Descent, Rule, Sgd
 from innerloop.outer.explicit.body import Body
 from innerloop.outer.explicit.program import Pass, Program, Values
 from innerloop.outer.explicit.scores import Score
@@ -83,7 +83,7 @@ class Walk:
         memory, trail = rule.start(moved), list[Step]()
         for number in range(descent.steps):
             seen, slope = self.look(given, moved, body, inner)
-            keep = self.is_exact(number) and held(seen) * (number + 1) <= room
+            keep = descent.is_exact(number) and held(seen) * (number + 1) <= room
             trail.append(Step(moved, memory, slope, seen if keep else None))
             move, memory = rule.step(slope, memory, meta.params)
             moved = {name: p + move[name] for name, p in moved.items()}
@@ -95,7 +95,7 @@ class Walk:
             rates = self.rates(meta)
             into, lifted, by_rates = adjoint(rule, step, rates, pulled, lifted)
             accumulate(found, by_rates)
-            if self.is_exact(number):
+            if descent.is_exact(number):
                 seen = step.seen or self.look(given, step.moved, body, inner)[0]
                 bent = self.bend(seen, into, body, inner)
                 accumulate(pulled, {name: bent.pop(name) for name in self.moving})
@@ -152,14 +152,6 @@ class Walk:
     def rates(self, meta: Meta) -> Params:
         """What the rule itself has learnt."""
         return {n: p for n, p in meta.params.items() if n not in self.descent.network.names}
-
-    def is_exact(self, step: int) -> bool:
-        """Whether the way back bends at this step."""
-        through = self.descent.through
-        if through is first_order:
-            return False
-        last = getattr(through, "last", None)
-        return last is None or step >= self.descent.steps - last
 
 
 def adjoint(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -20,7 +21,7 @@ from innerloop.outer.explicit.rules.base import Rule
 from innerloop.outer.explicit.rules.convolution import Convolution
 from innerloop.outer.explicit.rules.derived import Derived
 from innerloop.outer.explicit.rules.fused import FusedNorm
-from innerloop.outer.explicit.rules.linear import Linear, Map, Sum
+from innerloop.outer.explicit.rules.linear import Linear, Map, Sum, reshaped
 from innerloop.outer.explicit.rules.norm import Norm
 from innerloop.outer.explicit.rules.pooling import MaxPool
 
@@ -97,8 +98,7 @@ def reshaping(node: Any) -> Found | None:
     x, shape = node.args
     if shape[0] != ROWS or x.meta["val"].shape[0] != ROWS:
         return None
-    tail = tuple(shape[1:])
-    there = lambda x: x.reshape(len(x), *tail)  # noqa: E731
+    there = partial(reshaped, tail=tuple(shape[1:]))
     return Map(there, lambda g, x: g.reshape(x.shape)), [x], node
 
 

@@ -47,6 +47,11 @@ def library() -> ctypes.CDLL | None:
     return loaded
 
 
+def kernels() -> str:
+    """What small operations are done by: "native" (these kernels) or "torch"."""
+    return "torch" if library() is None else "native"
+
+
 def built(compiler: str) -> Path:
     """The library's file, in the user's cache under a name that changes with all that it is
     made of, the processor included."""

@@ -81,6 +81,11 @@ class Map:
         return [None if dg is None else self.back(dg, inputs[0])]
 
 
+def reshaped(x: Tensor, *, tail: tuple[int, ...]) -> Tensor:
+    """Other sizes of a row."""
+    return x.reshape(len(x), *tail)
+
+
 @dataclass(frozen=True)
 class Sum:
     """a + b, where one may be spread over the other's rows."""

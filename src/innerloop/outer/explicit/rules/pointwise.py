@@ -16,10 +16,12 @@ from innerloop.outer.explicit.rules.base import Inputs, Maybe, Needs, plus
 
 @dataclass(frozen=True)
 class Pointwise:
-    """slopes(x, y) -> (f', f''), f'' None where it is zero."""
+    """slopes(x, y) -> (f', f''), f'' None where it is zero. leak: the slope of negative numbers of a
+    rectifier."""
 
     f: Callable[[Tensor], Tensor]
     slopes: Callable[[Tensor, Tensor], tuple[Tensor, Tensor | None]]
+    leak: float | None = None
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, Any]:
         y = self.f(inputs[0])
@@ -58,7 +60,7 @@ def leaky(slope: float) -> Pointwise:
     def slopes(x: Tensor, y: Tensor) -> tuple[Tensor, None]:
         return torch.full_like(x, slope).masked_fill_(x > 0, 1.0), None
 
-    return Pointwise(lambda x: F.leaky_relu(x, slope) if slope else x.relu(), slopes)
+    return Pointwise(lambda x: F.leaky_relu(x, slope) if slope else x.relu(), slopes, slope)
 
 
 def _tanh(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:

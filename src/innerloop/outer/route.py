@@ -10,7 +10,7 @@ from torch import Generator
 from innerloop.core import Episodes, Meta, Method
 from innerloop.errors import InnerloopError, not_one_of
 from innerloop.language import say
-from innerloop.outer.explicit import Unknown, explicit
+from innerloop.outer.explicit import explicit
 from innerloop.outer.gradient import totals
 from innerloop.outer.paths import Path, by_loop, by_vmap
 from innerloop.outer.totals import Totals
@@ -20,7 +20,7 @@ PATHS = ("explicit", *GENERAL)
 
 
 @dataclass
-class Plan:
+class Route:
     """name: "explicit" (known rules, no graph), "vmap" (tasks batched) or "loop" (one after the
     other); None before the first gradient. fixed: asked for, and not to be changed. why: the
     reason, where it is not the fastest one."""
@@ -31,7 +31,7 @@ class Plan:
     _path: Path | None = field(default=None, repr=False)
 
     @classmethod
-    def on(cls, name: str) -> Plan:
+    def on(cls, name: str) -> Route:
         if name not in PATHS:
             raise not_one_of("a path", PATHS, name)
         return cls(name, fixed=True, _path=GENERAL.get(name))
@@ -47,33 +47,39 @@ class Plan:
         try:
             return totals(method, meta, episodes, path=self._path, generator=generator)
         except Exception as error:
-            if self.name == "loop" or (
+            general = [name for name in GENERAL if PATHS.index(name) > PATHS.index(self.name or "")]
+            if not general or (
                 isinstance(error, InnerloopError) and not isinstance(error, RuntimeError)
             ):
                 raise
-            # where the error is the model's own, it is raised again here
-            found = totals(method, meta, episodes, path=by_loop, generator=generator)
             reason = f"{error.__cause__ or error}".partition("\n")[0][:120]
-            self.name, self._path, self.why = "loop", by_loop, reason
-            warnings.warn(
-                say(
-                    "This network has an operation that cannot be batched over tasks, so tasks run "
-                    f"one after the other ({reason}).",
-                    f"该网络含有无法跨任务批处理的操作，因此任务将逐个运行（{reason}）。",
-                ),
-                stacklevel=3,
-            )
-            return found
+        for name in general:
+            try:
+                found = totals(method, meta, episodes, path=GENERAL[name], generator=generator)
+            except Exception:
+                if name == general[-1]:  # the model's own error, then
+                    raise
+                continue
+            self.name, self._path, self.why = name, GENERAL[name], reason
+            if name == "loop":
+                warnings.warn(say(*one_after_the_other(reason)), stacklevel=3)
+            break
+        return found
 
     def _choose(self, method: Method, meta: Meta, episodes: Episodes) -> None:
         asked = self.name == "explicit"
-        convolutional = getattr(getattr(method, "network", None), "is_convolutional", False)
         try:
-            if not asked and not convolutional:
-                raise Unknown("its operations are small: many tasks at once are faster")
             self._path, self.name = explicit(method, meta, episodes.alike()[0][1]), "explicit"
         except Exception as error:
             if asked:
                 raise
             self.why = str(error).partition("\n")[0]
             self.name, self._path = "vmap", by_vmap
+
+
+def one_after_the_other(reason: str) -> tuple[str, str]:
+    return (
+        "This network has an operation that cannot be batched over tasks, so tasks run one after "
+        f"the other ({reason}).",
+        f"该网络含有无法跨任务批处理的操作，因此任务将逐个运行（{reason}）。",
+    )
