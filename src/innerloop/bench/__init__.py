@@ -1,0 +1,7 @@
+"""How fast: this library beside others that are installed, checked before it is timed."""
+
+from innerloop.bench.contenders import CONTENDERS
+from innerloop.bench.run import PARTS, bench
+from innerloop.bench.workloads import WORKLOADS
+
+__all__ = ["CONTENDERS", "PARTS", "WORKLOADS", "bench"]
