@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.table import Table
 
-from innerloop.bench.contenders import OURS, Contender
+from innerloop.bench.contenders import EXTRA, OURS, Contender
 from innerloop.bench.workloads import Workload
 from innerloop.language import say
 
@@ -23,40 +23,52 @@ def made(title: str, *columns: str) -> Table:
 
 
 def tables(found: dict[str, Any]) -> Iterator[Table]:
-    makers = {"speed": speed, "memory": memory, "supply": supply, "serving": serving}
-    for part, make in makers.items():
+    makers = [
+        ("speed", speed),
+        ("speed", compared),
+        ("memory", memory),
+        ("supply", supply),
+        ("serving", serving),
+    ]
+    for part, make in makers:
         if found.get(part):
             yield make(found)
 
 
 def speed(found: dict[str, Any]) -> Table:
-    others = [n for n in found["contenders"] if n != OURS and n not in found["absent"]]
     cores = found["settings"]["cores"]
     table = made(
-        say(
-            f"A meta-step on {cores} cores; × NAME: how many times as long NAME takes",
-            f"一个元训练步，{cores} 核；× 名称：该库所用时间的倍数",
-        ),
+        say(f"A meta-step here, {cores} cores", f"本库的一个元训练步，{cores} 核"),
         say("workload", "工作负载"),
         say("ms", "毫秒"),
         say("tasks/s", "任务/秒"),
         say("% of peak", "峰值占比 %"),
-        *(f"× {name}" for name in others),
         say("first, s", "首次，秒"),
         say("path", "路径"),
     )
     for name, workload in found["speed"].items():
-        rows = workload["contenders"]
-        ours = rows.get(OURS, {})
+        ours = workload["contenders"].get(OURS, {})
         table.add_row(
             name,
             figure(ours.get("seconds_median"), 1e3) if ours.get("status") == "ok" else word(ours),
             figure(ours.get("tasks_per_second")),
             figure(ours.get("share_of_fma_peak", ours.get("share_of_gemm_peak")), 100),
-            *(times(rows.get(other, {})) for other in others),
             figure(ours.get("first_seconds")),
             ours.get("how", NOTHING),
         )
+    return table
+
+
+def compared(found: dict[str, Any]) -> Table:
+    others = [n for n in found["contenders"] if n != OURS and n not in found["absent"]]
+    table = made(
+        say("How many times as long the others take", "其他库所用时间的倍数"),
+        say("workload", "工作负载"),
+        *(name.replace("-", "-\n").replace(":", ":\n") for name in others),
+    )
+    for name, workload in found["speed"].items():
+        rows = workload["contenders"]
+        table.add_row(name, *(times(rows.get(other, {})) for other in others))
     return table
 
 
@@ -139,8 +151,8 @@ def notes(found: dict[str, Any]) -> Iterator[str]:
     absent = [name for name in found["absent"] if name in found["contenders"]]
     if absent:
         yield say(
-            f"Not installed: {', '.join(absent)} (pip install 'innerloop[peers]').",
-            f"未安装：{'、'.join(absent)}（pip install 'innerloop[peers]'）。",
+            f"Not installed: {', '.join(absent)}. {EXTRA[0]}.",
+            f"未安装：{'、'.join(absent)}。{EXTRA[1]}。",
         )
     for name, workload in found["speed"].items():
         for other, row in workload["contenders"].items():

@@ -15,6 +15,10 @@ from innerloop.errors import InputError, not_one_of
 
 OURS = "innerloop"
 PLAIN = "plain"
+EXTRA = (
+    "pip install 'innerloop[peers]' brings all but learn2learn, which cannot be built everywhere",
+    "pip install 'innerloop[peers]' 可安装除 learn2learn（并非处处能够构建）以外的全部",
+)
 
 
 @dataclass(frozen=True)
@@ -118,8 +122,7 @@ def check_here(asked: Contender) -> None:
     """Who was asked for by name must be installed."""
     if not asked.is_here:
         raise InputError(
-            f"--against {asked.name} needs a package that is not installed; run pip install "
-            f"'innerloop[peers]', or leave {asked.name} out.",
-            f"--against {asked.name} 需要尚未安装的软件包；请运行 pip install 'innerloop[peers]'，"
-            f"或去掉 {asked.name}。",
+            f"--against {asked.name} needs a package that is not installed; leave it out, or install "
+            f"it: {EXTRA[0]}.",
+            f"--against {asked.name} 需要尚未安装的软件包；请去掉它，或先安装：{EXTRA[1]}。",
         )
