@@ -10,10 +10,10 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from innerloop import use_language
-from innerloop.bench import run as run_file
+from innerloop.bench.asked import PARTS, chosen_contenders, chosen_parts
 from innerloop.bench.contenders import CONTENDERS
 from innerloop.bench.picture import draw
-from innerloop.bench.run import PARTS, bench
+from innerloop.bench.run import bench
 from innerloop.bench.serving import Served, serve
 from innerloop.bench.supply import Supply
 from innerloop.cli.app import app
@@ -124,8 +124,8 @@ def test_the_share_of_supply() -> None:
 
 
 def test_a_part_asked_for_out_of_order_runs_in_the_order_of_the_list() -> None:
-    assert run_file.chosen_parts(["memory", "conv4-k1"]) == ["conv4-k1", "memory"]
-    assert [c.name for c in run_file.chosen_contenders(["plain", "innerloop"])] == [
+    assert chosen_parts(["memory", "conv4-k1"]) == ["conv4-k1", "memory"]
+    assert [c.name for c in chosen_contenders(["plain", "innerloop"])] == [
         "innerloop",
         "plain",
     ]

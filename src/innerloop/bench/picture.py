@@ -47,6 +47,8 @@ def draw_times(axis: Any, speed: dict[str, Any]) -> None:
     axis.axvline(1, color="#999999", linewidth=1)
     if rows:
         axis.set_xscale("log")
+        for ticks in (axis.xaxis.set_major_formatter, axis.xaxis.set_minor_formatter):
+            ticks(lambda times, _: f"{times:g}")
     axis.set_yticks(range(len(rows)), rows)
     axis.invert_yaxis()
     axis.grid(color="#eeeeee")

@@ -10,9 +10,10 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from innerloop.bench.asked import PARTS
 from innerloop.bench.contenders import CONTENDERS
 from innerloop.bench.picture import draw
-from innerloop.bench.run import PARTS, Show
+from innerloop.bench.run import Show
 from innerloop.bench.run import bench as run_bench
 from innerloop.bench.workloads import WORKLOADS
 from innerloop.cli.bench_tables import listing, notes, tables
