@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from picture_cases import picture
+from PIL import Image
 
 import innerloop as il
 from innerloop import InputError
@@ -233,3 +234,27 @@ def test_much_goes_into_a_file_without_a_name(tmp_path, monkeypatch):
     monkeypatch.setattr(sys.modules["innerloop.tasks.dataset"], "IN_MEMORY", 1)
     assert torch.equal(dataset(Pictures(), ways=2).train.sample().support.x, expected)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+def test_datasets_of_hugging_face_themselves(tmp_path, monkeypatch):
+    datasets = pytest.importorskip("datasets")
+    monkeypatch.setenv("INNERLOOP_CACHE", str(tmp_path / "cache"))
+    names = [f"kind {n}" for n in range(15)]
+    rng = np.random.default_rng(0)
+    pictures = [Image.fromarray(rng.integers(0, 9, (20 + n % 5, 24, 3), "u1")) for n in range(90)]
+    columns = {"image": pictures, "label": [n % 15 for n in range(90)], "id": list(range(90))}
+    data = datasets.Dataset.from_dict(columns).cast_column("image", datasets.Image())
+    data = data.cast_column("label", datasets.ClassLabel(names=names))
+    tasks = il.tasks.dataset(data, ways=3)
+    assert tasks.input_shape == (3, 28, 28)
+    assert set(tasks.test.bank.names) < set(names)
+    assert list((tmp_path / "cache" / "images").iterdir())
+    numbers = {"x": rng.normal(size=(90, 4)).tolist(), "label": [n // 10 for n in range(90)]}
+    plain = datasets.Dataset.from_dict(numbers)
+    for form in (plain, plain.with_format("torch"), plain.with_format("numpy")):
+        assert il.tasks.dataset(form, ways=2).test.sample().support.x.shape == (1, 2, 4)
+    with pytest.raises(il.InputError, match="got a dictionary of 'train', 'test'; pass one"):
+        il.tasks.dataset(datasets.DatasetDict(train=plain, test=plain))
+    with pytest.raises(il.InputError, match="read a stream into a list first"):
+        il.tasks.dataset(plain.to_iterable_dataset())
