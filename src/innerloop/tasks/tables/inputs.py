@@ -16,7 +16,13 @@ from innerloop.errors import InputError, did_you_mean
 from innerloop.language import say
 from innerloop.tasks.inputs import INPUTS
 from innerloop.tasks.tables.columns import Column, column_from_json, column_to_json, fit_column
-from innerloop.tasks.tables.reading import listed, numbers_of, pandas, read_table
+from innerloop.tasks.tables.reading import (
+    listed,
+    numbers_of,
+    pandas,
+    read_table,
+    uncoded,
+)
 
 
 @dataclass(frozen=True)
@@ -65,24 +71,27 @@ class TableInputs:
         """Rows -> (rows, d). raw: a DataFrame, a dict of columns, a list of dicts, the path of a
         file, or an array (rows, features) in the order of `features`."""
         frame = self.frame(raw)
-        missing = [name for name in self.features if name not in frame.columns]
+        self.check_columns(list(frame.columns))
+        return self.encode(frame)
+
+    def check_columns(self, names: Sequence[str]) -> None:
+        missing = [name for name in self.features if name not in names]
         if missing:
-            en, zh = did_you_mean(missing[0], list(frame.columns))
+            en, zh = did_you_mean(missing[0], names)
             raise InputError(
                 f"rows must have the columns that training had: {listed(missing)} missing among "
-                f"{listed(list(frame.columns))}{en}",
-                f"输入行必须包含训练时的列：{listed(list(frame.columns))} 中缺少 {listed(missing)}{zh}",
+                f"{listed(names)}{en}",
+                f"输入行必须包含训练时的列：{listed(names)} 中缺少 {listed(missing)}{zh}",
             )
-        further = set(frame.columns) - {*self.features, *self.ignored, *self.target_names}
+        further = set(names) - {*self.features, *self.ignored, *self.target_names}
         if further:
             warnings.warn(
                 say(
                     f"Columns that training did not have are not looked at: {listed(sorted(further))}.",
                     f"训练时没有的列不会被使用：{listed(sorted(further))}。",
                 ),
-                stacklevel=2,
+                stacklevel=3,
             )
-        return self.encode(frame)
 
     def encode(self, frame: Any) -> Tensor:
         parts = [column.encode(frame[column.name]) for column in self.columns]
@@ -166,7 +175,7 @@ def fit_inputs(
     """
     columns, left_out = [], {}
     for name in features:
-        column = fit_column(name, train[name])
+        column = fit_column(name, uncoded(train[name]))
         if isinstance(column, str):
             left_out[name] = column
         else:
@@ -196,7 +205,7 @@ def gives_away(train: Any, inputs: TableInputs, answers: np.ndarray | None) -> l
     answers = answers.reshape(len(answers), -1)
     found = []
     for column in inputs.columns:
-        raw = train[column.name]
+        raw = uncoded(train[column.name])
         x = numbers_of(raw) if raw.dtype.kind in "fb" or column.kind == "number" else None
         if any(follows(raw, x, answers[:, i]) for i in range(answers.shape[1])):
             found.append(column.name)
