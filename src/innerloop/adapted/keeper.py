@@ -11,6 +11,7 @@ from innerloop.adapted.extension import gone_on
 from innerloop.adapted.extension import sentence as sentence_of_extension
 from innerloop.adapted.record import changed_plan, facts_of, new_settings, open_folder, run_of
 from innerloop.adapted.run import Run
+from innerloop.devices import to_device
 from innerloop.language import say
 from innerloop.tasks import Tasks
 from innerloop.training import State, initialise_model
@@ -33,6 +34,7 @@ class Keeper(NamedTuple):
     def open(cls, course: Course, tasks: Tasks, folder: RunFolder | None, resume: bool) -> Keeper:
         settings = new_settings(course, tasks)
         layout, start = initialise_model(course)
+        start = to_device(start, course.device)
         history: History = []
         if folder is None:
             return cls(course, layout, start, settings, history, None)
@@ -50,6 +52,7 @@ class Keeper(NamedTuple):
                 warnings.warn(say(*sentence_of_extension(course, start)), stacklevel=3)
                 folder.begin_again(settings)
             history = folder.cut_history(start.step + (start.verdict is not None))
+            start = to_device(start, course.device)
         keeper = cls(course, layout, start, settings, history, folder)
         if not folder.checkpoints():
             keeper.save(start)

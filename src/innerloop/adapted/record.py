@@ -35,7 +35,7 @@ def new_settings(course: Course, tasks: Tasks) -> Settings:
         "tasks": {"name": tasks.name, "kind": tasks.kind, "settings": tasks.settings},
         "training": course.settings,
         "inputs": inputs_to_json(inputs_of(tasks)),
-        "plan": plan_of(course.learner.path),
+        "plan": plan_of(course.learner.path, course.device),
         "versions": {
             "innerloop": __version__,
             "python": sys.version.split()[0],
@@ -113,11 +113,11 @@ def plain(value: Any) -> Any:
 
 def changed_plan(before: dict[str, Any], now: dict[str, Any]) -> tuple[str, str] | None:
     """A sentence if a resumed run cannot promise the same bits."""
-    differ = [key for key in now if before.get(key) != now[key]]
+    differ = [key for key in {**before, **now} if before.get(key) != now.get(key)]
     if not differ:
         return None
-    en = ", ".join(f"{key} was {before.get(key)}, is {now[key]}" for key in differ)
-    zh = "，".join(f"{key} 原为 {before.get(key)}，现为 {now[key]}" for key in differ)
+    en = ", ".join(f"{key} was {before.get(key)}, is {now.get(key)}" for key in differ)
+    zh = "，".join(f"{key} 原为 {before.get(key)}，现为 {now.get(key)}" for key in differ)
     return (
         f"This resume is no longer bit-exact, since the run began on another plan: {en}.",
         f"由于运行是在另一种方案下开始的，本次继续不再逐位一致：{zh}。",

@@ -54,6 +54,7 @@ def train(
     validation_episodes: int = EPISODES,
     save_every: int | None = None,
     seed: int = 0,
+    device: str | None = None,
     out: str | os.PathLike[str] | None = None,
     resume: bool = False,
     progress: bool | None = None,
@@ -73,6 +74,7 @@ def train(
     validate_every: steps between validations, 0 for none; by default a tenth of the steps.
     save_every: steps between checkpoints; by default about 20 seconds pass.
     seed: of the weights, where a function builds the network, and of the training episodes.
+    device: where it learns ("cuda", "cuda:1", "mps"); None for the processor.
     out: the run's folder; None keeps the run in memory. resume: go on with the run in `out`, if
         there is one: bit for bit as if it had never stopped, where the budget is in steps. A
         larger budget (steps, minutes, patience, another target) extends it.
@@ -107,6 +109,7 @@ def train(
         validate_every=validate_every,
         validation_episodes=validation_episodes,
         seed=seed,
+        device=device,
     )
     check(save_every=save_every)
     if resume and out is None:

@@ -9,7 +9,7 @@ import typer
 
 from innerloop.adapted import Run
 from innerloop.adapted import train as train_run
-from innerloop.cli.console import AsJson, Queries, Seed, Shots, Ways, command, emit, tell
+from innerloop.cli.console import AsJson, Device, Queries, Seed, Shots, Ways, command, emit, tell
 from innerloop.cli.names import family_of, family_options, option_names, span, stem, tasks_named
 from innerloop.cli.settings import constructor_of, read_settings
 from innerloop.errors import InputError
@@ -21,7 +21,15 @@ from innerloop.training import Verdict
 OWN = [
     *("--algorithm", "--model", "--ways", "--shots", "--queries", "--steps", "--minutes"),
     *("--meta-batch", "--lr", "--optimiser", "--schedule", "--clip", "--patience", "--target"),
-    *("--validate-every", "--train-ways", "--train-shots", "--train-queries", "--seed", "--out"),
+    *(
+        "--validate-every",
+        "--train-ways",
+        "--train-shots",
+        "--train-queries",
+        "--seed",
+        "--device",
+        "--out",
+    ),
     *("--resume", "--json"),
 ]
 
@@ -72,6 +80,7 @@ def train(
     ] = None,
     validate_every: Annotated[int | None, typer.Option(help="Steps between validations.")] = None,
     seed: Seed = 0,
+    device: Device = None,
     out: Annotated[
         str | None,
         typer.Option(metavar="DIR", help="The run folder; runs/TASKS-ALGORITHM without it."),
@@ -120,7 +129,9 @@ def train(
     if minutes is not None and steps is None:
         training.pop("steps", None)
     folder = Path("runs") / f"{stem(tasks)}-{algorithm}" if out is None else out
-    run = train_run(learner, family, **training, seed=seed, out=folder, resume=resume)
+    run = train_run(
+        learner, family, **training, seed=seed, device=device, out=folder, resume=resume
+    )
     report(run)
     if json:
         emit(summary(run))

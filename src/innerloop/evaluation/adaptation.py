@@ -13,6 +13,7 @@ from torch.func import vmap
 
 from innerloop.algorithms.scratch import Scratch
 from innerloop.core import Episode, Episodes, Examples, Meta
+from innerloop.devices import place_of, to_device
 from innerloop.episodes import Draws, Stream
 from innerloop.language import say
 from innerloop.outer import Learner, tasks_at_once
@@ -67,6 +68,7 @@ def answers(
         start, shared, over_meta = meta, [generators[0]], None
         if isinstance(learner.method, Scratch):  # weights cannot be drawn inside vmap
             start, shared, over_meta = stack([learner.init(g) for g in generators]), [], 0
+            start = to_device(start, place_of(meta))
         together = vmap(
             lambda m, e: one(m, e, *shared),
             (over_meta, 0),

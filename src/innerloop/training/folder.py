@@ -240,9 +240,11 @@ def name_of(settings: Settings) -> str:
     return digest({key: settings[key] for key in ASKED})
 
 
-def plan_of(path: str) -> dict[str, Any]:
+def plan_of(path: str, device: torch.device) -> dict[str, Any]:
     """What bit-exactness depends on beside the settings."""
+    elsewhere = {} if device.type == "cpu" else {"device": str(device)}
     return {
+        **elsewhere,
         "path": path,
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,

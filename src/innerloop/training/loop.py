@@ -18,6 +18,7 @@ from typing import NamedTuple
 from torch import Generator, Tensor
 
 from innerloop.core import Episodes, Meta, MetaGradient
+from innerloop.devices import to_device
 from innerloop.training.control import Seen, spent
 from innerloop.training.course import Course
 from innerloop.training.diagnosis import diagnose
@@ -112,6 +113,7 @@ def train(course: Course, layout: Layout, state: State, episodes: Episodes) -> M
     """The losses of the batch's tasks and the gradient of their mean. Random layers draw from
     numbers that belong to this step, so that a resumed run draws the same."""
     meta = Meta(layout.unpack(state.weights), state.buffers)
+    episodes = to_device(episodes, course.device)
     generator = generator_of(course.seed, "steps", state.step)
     return course.learner.gradient(meta, episodes, step=state.step, generator=generator)
 
