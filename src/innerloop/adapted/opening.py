@@ -96,9 +96,9 @@ def run_for(path: Path, named: dict[str, Any], run: Any, model: Any) -> Run:
     if not there:
         raise InputError(
             f"{str(path)!r} was adapted from the run {named['name']!r}, which is no longer at "
-            f"{named['absolute']!r}; say where it is with run=FOLDER (--run).",
+            f"{named['absolute']!r}; say where it is with --run.",
             f"{str(path)!r} 由运行 {named['name']!r} 适应而来，但它已不在 {named['absolute']!r}；"
-            "请用 run=文件夹（--run）指明。",
+            "请用 --run 指明。",
         )
     for place in there:
         found = load(os.path.normpath(place), model)

@@ -114,8 +114,8 @@ def train(
     check(save_every=save_every)
     if resume and out is None:
         raise InputError(
-            "resume needs the folder of the run; say which one with out=... (--out).",
-            "继续运行需要其文件夹；请用 out=...（--out）指明。",
+            "resume needs the folder of the run; say which one with --out.",
+            "继续运行需要其文件夹；请用 --out 指明。",
         )
     folder = None if out is None else folder_at(out)
     if folder is not None:
@@ -130,8 +130,8 @@ def train(
 def folder_at(out: str | os.PathLike[str]) -> RunFolder:
     if not os.fspath(out).strip():
         raise InputError(
-            f"out (--out) must name a folder, got {os.fspath(out)!r}; write runs/first, say.",
-            f"out（--out）必须是文件夹名称，收到 {os.fspath(out)!r}；例如 runs/first。",
+            f"--out must name a folder, got {os.fspath(out)!r}; write runs/first, say.",
+            f"--out 必须是文件夹名称，收到 {os.fspath(out)!r}；例如 runs/first。",
         )
     return RunFolder(Path(out))
 

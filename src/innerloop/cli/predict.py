@@ -83,7 +83,7 @@ def answer(task: Adapted, paths: list[Path]) -> Answers:
 
 def as_json(task: Adapted, found: Answers) -> dict[str, Any]:
     if found.chances is None:
-        return {"inputs": found.names, "mean": found.values.tolist(), "std": None}
+        return {"inputs": found.names, "mean": found.values.tolist()}
     return {
         "inputs": found.names,
         "predictions": found.values.tolist(),

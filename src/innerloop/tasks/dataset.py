@@ -38,7 +38,7 @@ def dataset(
     data: Any,
     *,
     ways: Span | None = None,
-    shots: Span = 1,
+    shots: Span | None = None,
     queries: Span = (1, 15),
     x: str | int | None = None,
     y: str | int | None = None,

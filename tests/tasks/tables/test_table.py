@@ -209,7 +209,7 @@ def test_tasks_that_are_too_small_are_listed_and_never_drawn():
     assert any("left out" in sentence for sentence in facts["warnings"])
     with pytest.raises(
         il.InputError,
-        match=r"no task with enough rows: a task needs 51 rows, the largest .* has 12 rows; lower --shots",
+        match=r"no task with enough rows: a task needs 51 rows, the largest .* has 12 rows; lower shots",
     ):
         il.tasks.table(frame, **HOW, shots=50)
 
@@ -257,7 +257,7 @@ def test_several_numbers_are_regressed_together_and_guesses_are_said():
     stages = visits().assign(stage=lambda f: (f["age"] / 20).round())
     facts = il.tasks.table_facts(stages, task="patient", target="stage", shots=1)
     assert facts["kind"] == "classification"
-    assert "different whole values; --kind says otherwise" in facts["guessed"][0]
+    assert "different whole values; kind says otherwise" in facts["guessed"][0]
     forced = il.tasks.table(stages, task="patient", target="stage", shots=1, kind="regression")
     assert forced.kind == "regression"
 

@@ -11,7 +11,7 @@ from typing import Any
 from innerloop.arguments import checked
 from innerloop.errors import InputError
 from innerloop.language import say
-from innerloop.tasks.base import SPLITS, Kind, Tasks
+from innerloop.tasks.base import SPLITS, WHOLE, Kind, Tasks
 from innerloop.tasks.tables.columns import Category, Column
 from innerloop.tasks.tables.gathering import gathered
 from innerloop.tasks.tables.inputs import TableInputs
@@ -31,7 +31,7 @@ def table(
     *,
     task: str,
     target: str | Sequence[str],
-    shots: int = 5,
+    shots: int = WHOLE,
     queries: int = 15,
     ways: int | None = None,
     kind: Kind | None = None,

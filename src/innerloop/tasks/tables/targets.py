@@ -48,8 +48,8 @@ def read_targets(
     """
     if not names:
         raise InputError(
-            "a table needs a target column; name it with target=... (--target).",
-            "表格需要目标列；请用 target=...（--target）指定。",
+            "a table needs a target column; name it with --target.",
+            "表格需要目标列；请用 --target 指定。",
         )
     if kind not in (None, "classification", "regression", "multilabel"):
         raise InputError(
