@@ -36,9 +36,7 @@ def test_a_loss_of_the_user_s_own_is_imported():
 
 
 def test_a_word_that_is_none_of_those_is_said():
-    with pytest.raises(
-        InputError, match="inner_optimiser must be one of sgd, momentum, nesterov"
-    ):
+    with pytest.raises(InputError, match="inner_optimiser must be one of sgd, momentum, nesterov"):
         read("--inner-optimiser", "adamw")
     with pytest.raises(InputError, match="has no option through; it has"):
         read("--through", "unrolled", algorithm="fomaml")
