@@ -48,8 +48,10 @@ def job(number: int, name: str) -> dict[str, object]:
         for words in (
             ["git", "clone", "--quiet", str(ROOT), "clone"],
             [sys.executable, "-m", "venv", "venv"],
-            [str(python), "-m", "pip", "install", "-q", "-c", "clone/constraints.txt"]
-            + [f"./clone[{extras}]", "pytest"],
+            [
+                *(str(python), "-m", "pip", "install", "-q", "-c", "clone/constraints.txt"),
+                *(f"./clone[{extras}]", "pytest"),
+            ],
         ):
             done = run(words, here)
             if done.returncode:

@@ -81,6 +81,23 @@ def test_groups_that_are_too_small_are_named():
         arrays(X, X[:, 0], GROUPS, shots=40)
 
 
+def test_groups_of_one_class_each_are_no_tasks():
+    y, groups = RNG.permutation(np.repeat([0, 1], 60)), np.repeat(np.arange(12), 10)
+    with pytest.raises(
+        InputError, match=r"each of the \d+ groups of .* leave groups out, and tasks"
+    ):
+        arrays(RNG.normal(size=(120, 3)), groups % 2 + 0 * y, groups=groups)
+
+
+def test_shots_are_one_of_a_class_that_is_drawn_and_five_of_a_task_that_is_as_it_is():
+    x, y = RNG.normal(size=(300, 3)), np.repeat(np.arange(30), 10)
+    assert arrays(x, y).test.shots == 1
+    assert arrays(x, x.sum(1), groups=y).test.shots == 5
+    pairs = list(zip(x, y.tolist(), strict=True))
+    assert dataset(pairs).settings["shots"] == 1
+    assert arrays(x, y, shots=3).test.shots == 3
+
+
 def test_images_in_arrays_become_ink_between_0_and_1():
     pixels = RNG.integers(0, 256, (240, 8, 8, 3), dtype=np.uint8)
     tasks = arrays(pixels, Y, ways=2)

@@ -65,6 +65,13 @@ class GroupStream(PoolStream):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.kind == "classification" and self.groups and self._most_classes() < 2:
+            raise InputError(
+                f"a task needs two classes to tell apart, but each of the {len(self.groups)} groups of "
+                f"{self.name} has one alone; leave --groups out, and tasks are draws of classes.",
+                f"任务至少需要两个可区分的类别，但 {self.name} 的 {len(self.groups)} 个分组各自只有一个类别；"
+                "请去掉 --groups，任务即由类别抽取而成。",
+            )
         if not self.fit:
             largest = max(len(r) for r in self.groups.values())
             needs = least_rows(self.kind, self.ways, self.least)
@@ -76,6 +83,9 @@ class GroupStream(PoolStream):
             )
         for note in self.notes:
             warnings.warn(note, stacklevel=3)
+
+    def _most_classes(self) -> int:
+        return max(len(self.y[at].unique()) for at in self.groups.values())
 
     @cached_property
     def fit(self) -> list[str]:

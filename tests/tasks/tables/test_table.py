@@ -398,3 +398,11 @@ def test_a_missing_file_and_a_folder_are_one_sentence(tmp_path):
     for path, what in ((tmp_path / "no.csv", "is not there"), (tmp_path, "is a folder")):
         with pytest.raises(il.InputError, match=what):
             read_table(path)
+
+
+def test_a_task_column_that_holds_one_class_each_is_the_wrong_one():
+    frame = visits().assign(side=lambda f: f["patient"].map(lambda p: "ab"[int(p[1:]) % 2]))
+    with pytest.raises(
+        il.InputError, match=r"tasks of table/\w+ has one value of the target alone"
+    ):
+        il.tasks.table(frame, task="patient", target="side")

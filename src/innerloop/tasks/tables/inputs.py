@@ -15,10 +15,16 @@ from innerloop.arguments import checked
 from innerloop.errors import InputError, did_you_mean
 from innerloop.language import say
 from innerloop.tasks.inputs import INPUTS
-from innerloop.tasks.tables.columns import Column, column_from_json, column_to_json, fit_column
+from innerloop.tasks.tables.columns import (
+    SURE,
+    Column,
+    column_from_json,
+    column_to_json,
+    fit_column,
+)
+from innerloop.tasks.tables.leaks import Leaks, leaks_in
 from innerloop.tasks.tables.reading import (
     listed,
-    numbers_of,
     pandas,
     read_table,
     uncoded,
@@ -153,11 +159,12 @@ INPUTS["table"] = TableInputs.from_settings
 @dataclass
 class Fitted:
     """Inputs, and what was noticed on the way: columns left out and why, columns that give the
-    target away."""
+    target away, and columns that are called like an identifier."""
 
     inputs: TableInputs
     left_out: dict[str, str] = field(default_factory=dict)
-    suspects: list[str] = field(default_factory=list)
+    leaks: Leaks = field(default_factory=Leaks)
+    named_ids: list[str] = field(default_factory=list)
 
 
 def fit_inputs(
@@ -195,34 +202,7 @@ def fit_inputs(
         tuple(columns), tuple(targets), means, stds, tuple(classes), (*ignored, *left_out)
     )
     answers = numbers if numbers is not None else labels
-    return Fitted(inputs, left_out, gives_away(train, inputs, answers))
-
-
-def gives_away(train: Any, inputs: TableInputs, answers: np.ndarray | None) -> list[str]:
-    """Features from which alone a target follows without error, on these rows."""
-    if answers is None:
-        return []
-    answers = answers.reshape(len(answers), -1)
-    found = []
-    for column in inputs.columns:
-        raw = uncoded(train[column.name])
-        x = numbers_of(raw) if raw.dtype.kind in "fb" or column.kind == "number" else None
-        if any(follows(raw, x, answers[:, i]) for i in range(answers.shape[1])):
-            found.append(column.name)
-    return found
-
-
-def follows(raw: Any, x: np.ndarray | None, target: np.ndarray) -> bool:
-    """Whether the target is a linear function of x, or each of few values has one target."""
-    if len(np.unique(target)) < 2:
-        return False
-    if x is not None and not np.isnan(x).any() and len(np.unique(x)) > 1:
-        with np.errstate(invalid="ignore"):
-            if abs(np.corrcoef(x, target)[0, 1]) > 0.99999:
-                return True
-    filled = raw.astype(object).where(raw.notna(), None)
-    values = filled.nunique(dropna=False)
-    if not 2 <= values <= len(target) / 4:
-        return False
-    per_value = pandas().Series(target).groupby(filled.to_numpy(), dropna=False).nunique()
-    return bool(per_value.max() == 1)
+    ids = [name for name in inputs.features if SURE.search(name)]
+    return Fitted(
+        inputs, left_out, leaks_in(train, inputs.features, answers, labels is not None), ids
+    )

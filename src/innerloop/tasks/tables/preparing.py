@@ -224,13 +224,26 @@ def oddities(fitted: Fitted) -> list[tuple[str, str]]:
         told.append(
             (f"Columns that say nothing are not used: {each}.", f"未使用无信息的列：{each}。")
         )
-    if fitted.suspects:
-        which = listed(fitted.suspects)
+    for columns, much, much_zh in (
+        (fitted.leaks.exact, "without error", "完全"),
+        (fitted.leaks.near, "with hardly any error", "几乎完全"),
+    ):
+        if columns:
+            which = listed(columns)
+            told.append(
+                (
+                    f"The target follows from {which} {much}: is it known before the target is? "
+                    "If not, leave it out by --drop.",
+                    f"目标可由 {which} {much_zh}推出：它在目标之前已知吗？若否，请用 --drop 去掉。",
+                )
+            )
+    if fitted.named_ids:
+        which = listed(fitted.named_ids)
         told.append(
             (
-                f"The target follows from {which} without error: is it known before the target is? "
-                "If not, drop it.",
-                f"目标可由 {which} 完全推出：它在目标之前已知吗？若否，请用 drop 去掉。",
+                f"{which} is called like an identifier and taken as a feature; if it names rows or "
+                "tasks, leave it out by --drop.",
+                f"{which} 的名称像标识符，却被用作特征；若它只是行或任务的编号，请用 --drop 去掉。",
             )
         )
     return told

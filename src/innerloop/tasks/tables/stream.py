@@ -100,6 +100,13 @@ class TableStream(Stream):
                 f"ways must be at least 2, got {self.ways}; one class leaves nothing to tell apart.",
                 f"ways 至少为 2，收到 {self.ways}；只有一个类别则无可区分。",
             )
+        if self.ways is not None and len(self.bank) and (self.bank.counts > 0).sum(1).max() < 2:
+            raise InputError(
+                f"a task needs two classes to tell apart, but each of the {len(self.bank)} tasks of "
+                f"{self.name} has one value of the target alone; name another --task or --target.",
+                f"任务至少需要两个可区分的类别，但 {self.name} 的 {len(self.bank)} 个任务各自只有一个目标取值；"
+                "请换一个 --task 或 --target。",
+            )
         if not len(self.places.tasks):
             most = int(self.rows.max()) if len(self.bank) else 0
             raise InputError(
