@@ -17,7 +17,7 @@ from innerloop.devices import place_of, to_device
 from innerloop.episodes import Draws, Stream
 from innerloop.language import say
 from innerloop.outer import Learner, tasks_at_once
-from innerloop.tree import Tree, stack
+from innerloop.tree import Tree, stack, tree_map
 
 
 def batches(
@@ -79,7 +79,11 @@ def answers(
             return together(start, episodes.as_episode()), path
         except RuntimeError as error:
             failure = error
-    each = [one(meta, e, g) for e, g in zip(episodes, generators, strict=True)]
+    together_still = episodes.as_episode()  # queries that are padded stay so
+    each = [
+        one(meta, tree_map(lambda leaf: leaf[t], together_still), g)  # noqa: B023
+        for t, g in enumerate(generators)
+    ]
     if failure:  # the loop raises the model's own errors; what it can do, batching could not
         _say_that_tasks_run_one_by_one(failure)
         path = "loop"

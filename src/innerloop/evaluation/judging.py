@@ -109,12 +109,13 @@ def judge_stream(
             f"batch 是同时评估的任务数，至少为 1，收到 {batch}；通常用 100。",
         )
     path, found = learner.path, []
+    transductive = bool(getattr(learner.method, "transductive", False))
     for first, group in batches(
         stream, episodes, seed, batch, learner.spec.algorithm if progress else None
     ):
         likelihood = likelihood or likelihood_for(learner, group.query)
         order, parts = [], []
-        for tasks, alike in group.alike():
+        for tasks, alike in group.alike(queries=transductive):
             numbers = (first + tasks).tolist()
             there = to_device(alike, place_of(meta))
             outputs, path = answers(
