@@ -15,7 +15,7 @@ from innerloop.adapted import load_adapted
 from innerloop.cli.app import app
 from innerloop.devices import CPU, device_of, place_of, to_device
 from innerloop.evaluation.adaptation import answers
-from innerloop.outer.gradient import _one_task, by_loop, by_vmap
+from innerloop.outer.paths import by_loop, by_vmap
 from innerloop.tree import tree_leaves
 
 sys.path.insert(0, str(Path(__file__).parent / "laws"))
@@ -46,9 +46,8 @@ class OneDevice(TorchDispatchMode):
 def test_what_a_learner_makes_lies_where_its_meta_parameters_do(which):
     learner, meta, episodes = case(*which)
     meta, episodes = to_device(meta, META), to_device(episodes, META)
-    one = _one_task(learner.method, meta.state, None)
     with OneDevice():
-        found = [path(one, meta.params, episodes) for path in (by_loop, by_vmap)]
+        found = [path(learner.method, meta, episodes) for path in (by_loop, by_vmap)]
         fast = learner.adapt(meta, episodes[0].support)
         found += [fast, learner.predict(meta, fast, episodes[0].query.x)]
         for path in ("loop", "vmap"):

@@ -1,9 +1,11 @@
 import dataclasses
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
+import time
 import warnings
 from pathlib import Path
 
@@ -14,7 +16,7 @@ import innerloop as il
 from innerloop.core import Episodes
 from innerloop.episodes import Draws
 from innerloop.tasks.functions import FunctionStream
-from innerloop.training import loop
+from innerloop.training import batches
 from innerloop.training.folder import RunFolder
 
 ROOT = Path(__file__).parents[2]
@@ -84,7 +86,7 @@ def test_the_folder_holds_the_run(tmp_path):
 @pytest.fixture
 def drawn_one_by_one(monkeypatch):
     """So that a task's number says in which step it is drawn."""
-    monkeypatch.setattr(loop, "DRAWN_AT_ONCE", 1)
+    monkeypatch.setattr(batches, "DRAWN_AT_ONCE", 1)
 
 
 @pytest.mark.usefixtures("drawn_one_by_one")
@@ -304,3 +306,69 @@ def test_a_model_that_was_not_the_one_trained_is_named(tmp_path):
     (tmp_path / "run" / "meta.safetensors").unlink()
     with pytest.raises(il.InputError, match="13 weights there, 16 here; pass the model"):
         il.load(tmp_path / "run", wrong)
+
+
+def test_the_number_of_workers_is_part_of_the_plan(tmp_path):
+    peace = train(tmp_path / "peace", workers=2, meta_batch=3, save_every=1)
+    train(tmp_path / "run", workers=2, meta_batch=3, steps=3, schedule="constant")
+    assert RunFolder(tmp_path / "run").read_settings()["plan"]["workers"] == 2
+    with pytest.warns(UserWarning, match="goes on after step 3"):
+        train(tmp_path / "run", meta_batch=3, schedule="constant", resume=True)
+    assert RunFolder(tmp_path / "run").read_settings()["plan"]["workers"] == 2
+    assert not multiprocessing.active_children()
+    (tmp_path / "peace" / "state" / "step-6.safetensors").unlink()
+    with pytest.warns(UserWarning, match="no longer bit-exact.*workers was 2, is 3"):
+        train(tmp_path / "peace", workers=3, meta_batch=3, resume=True)
+    assert peace.steps == 6
+
+
+@pytest.mark.usefixtures("drawn_one_by_one")
+def test_a_run_of_two_workers_is_resumed_to_the_same_bits(tmp_path):
+    how = {"workers": 2, "meta_batch": 3}
+    interrupted = train(tmp_path / "run", signalling(6, signal.SIGINT), **how)
+    assert (interrupted.verdict, interrupted.steps) == (il.Verdict.INTERRUPTED, 3)
+    resumed, peace = train(tmp_path / "run", resume=True, meta_batch=3), train(**how)
+    assert same(resumed.last.params, peace.last.params)
+    assert without_clock(resumed.history) == without_clock(peace.history)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="workers are forked")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_no_worker_outlives_its_run(tmp_path, number):
+    command = "train sinusoids --algorithm maml --workers 3 --meta-batch 6 --steps 1000000"
+    run = subprocess.Popen(
+        [sys.executable, "-m", "innerloop", *command.split(), "--out", str(tmp_path / "run")],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert run.stderr.readline().endswith(", in 3 processes of 1 thread.\n")
+    until = time.monotonic() + 60
+    while len(in_session(run.pid)) < 3 and time.monotonic() < until:
+        time.sleep(0.05)
+    assert len(in_session(run.pid)) == 3
+    if number == signal.SIGINT:
+        os.killpg(run.pid, number)  # as a terminal does
+        assert "The run was interrupted" in run.stderr.read()
+        assert run.wait(60) == 0
+    else:
+        run.kill()
+        run.wait(60)
+    while in_session(run.pid) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert in_session(run.pid) == []
+    run.stderr.close()
+
+
+def in_session(number):
+    """The living processes of a session."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[3]) == number and fields[0] != "Z":
+            found.append(int(stat.parent.name))
+    return found

@@ -42,7 +42,8 @@ def test_train_reports_the_keys_that_scripts_read(tmp_path: Path) -> None:
         *("--inner-steps", "2", "--out", tmp_path / "run"),
     )
     assert found.keys() >= {"run", "verdict", "steps", "seconds", "tasks_per_second", "path"}
-    assert (found["verdict"], found["steps"], found["path"]) == ("out_of_steps", 4, "vmap")
+    assert (found["verdict"], found["steps"]) == ("out_of_steps", 4)
+    assert found["path"] in ("explicit", "vmap")  # without a compiler
     settings = json.loads((tmp_path / "run" / "settings.json").read_text())
     assert settings["settings"]["inner_steps"] == 2
 

@@ -84,10 +84,13 @@ def test_the_state_is_the_mean_over_the_tasks_that_count():
         torch.testing.assert_close(leaf, sum(s[name] for s in singly) / 3)
 
 
-def test_tasks_are_batched_unless_another_path_is_asked_for():
-    learner = il.maml(il.models.conv4(5))
+def test_small_networks_are_batched_unless_another_path_is_asked_for():
+    learner = il.maml(nn.Sequential(nn.LayerNorm(3), nn.Linear(3, 1)).double())
+    learner.gradient(learner.init(), regression_tasks(2))
     assert learner.path == "vmap"
     assert learner.on_path("loop").path == "loop"
+    with pytest.raises(il.InputError, match="a path must be one of explicit, vmap, loop"):
+        learner.on_path("lop")
 
 
 def test_images_are_batched_in_chunks_that_change_nothing(monkeypatch):
@@ -98,5 +101,6 @@ def test_images_are_batched_in_chunks_that_change_nothing(monkeypatch):
     episodes = il.Episodes(il.Examples(x, y, ways=2), il.Examples(x + 1, y, ways=2))
     expected = learner.gradient(meta, episodes)
     for rows in (1, 16, 24):  # tasks of 8 rows: one by one, by two, by three
-        monkeypatch.setattr("innerloop.outer.gradient.ROWS_AT_ONCE", rows)
-        torch.testing.assert_close(learner.gradient(meta, episodes), expected)
+        monkeypatch.setattr("innerloop.outer.paths.ROWS_AT_ONCE", rows)
+        found = learner.on_path("vmap").gradient(meta, episodes)
+        torch.testing.assert_close(found, expected)

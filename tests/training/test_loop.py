@@ -6,7 +6,7 @@ from training_cases import Spoilt, small_course, small_learner, states_of, with_
 
 import innerloop as il
 from innerloop.training import Verdict, adamw, rounds, sgd
-from innerloop.training.loop import BARREN, prepare_data
+from innerloop.training.loop import BARREN
 from innerloop.training.state import from_data, same_bits, to_data
 
 COURSES = {
@@ -58,17 +58,6 @@ def test_training_leaves_torchs_own_random_numbers_alone():
     before = torch.get_rng_state()
     states_of(course)
     assert torch.equal(torch.get_rng_state(), before)
-
-
-def test_batches_drawn_together_are_the_steps_own():
-    course = small_course()
-    for first in (0, 21):
-        batches = prepare_data(course, first)
-        for step in range(first, first + 20):
-            ours, alone = next(batches), course.train.sample(course.seed, step, course.meta_batch)
-            assert torch.equal(ours.task, alone.task)
-            assert torch.equal(ours.support.x, alone.support.x)
-            assert torch.allclose(ours.query.y, alone.query.y)
 
 
 def test_the_history_has_a_line_for_the_last_weights():

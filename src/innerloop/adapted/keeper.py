@@ -9,15 +9,17 @@ from typing import NamedTuple
 from innerloop.adapted.drawings import inputs_of
 from innerloop.adapted.extension import gone_on
 from innerloop.adapted.extension import sentence as sentence_of_extension
-from innerloop.adapted.record import changed_plan, facts_of, new_settings, open_folder, run_of
+from innerloop.adapted.record import facts_of, new_settings, open_folder, run_of
 from innerloop.adapted.run import Run
 from innerloop.devices import to_device
 from innerloop.language import say
+from innerloop.outer import PATHS, Alone
 from innerloop.tasks import Tasks
 from innerloop.training import State, initialise_model
 from innerloop.training.course import Course
 from innerloop.training.folder import History, RunFolder, Settings, name_of
 from innerloop.training.optimiser import Layout
+from innerloop.training.plan import BEFORE, Plan, changed_plan, kernels_of, plan_of
 
 
 class Keeper(NamedTuple):
@@ -31,8 +33,17 @@ class Keeper(NamedTuple):
     folder: RunFolder | None
 
     @classmethod
-    def open(cls, course: Course, tasks: Tasks, folder: RunFolder | None, resume: bool) -> Keeper:
-        settings = new_settings(course, tasks)
+    def open(
+        cls,
+        course: Course,
+        tasks: Tasks,
+        folder: RunFolder | None,
+        resume: bool,
+        workers: int | None = None,
+        ranks: int = 1,
+    ) -> Keeper:
+        plan = plan_of(course.learner, course.meta_batch, workers, ranks, course.device)
+        settings = new_settings(course, tasks, plan)
         layout, start = initialise_model(course)
         start = to_device(start, course.device)
         history: History = []
@@ -40,10 +51,12 @@ class Keeper(NamedTuple):
             return cls(course, layout, start, settings, history, None)
         found = open_folder(folder, settings, resume)
         if found is not None:
-            if found["plan"]["path"] == "loop":  # chosen then, or found to be the only way
-                course = replace(course, learner=course.learner.on_path("loop"))
-                settings["plan"]["path"] = "loop"
-            if (sentence := changed_plan(found["plan"], settings["plan"])) is not None:
+            if (path := found["plan"]["path"]) in PATHS:  # chosen then: the steps go on by it
+                course = replace(course, learner=course.learner.on_path(path))
+                plan |= {"path": path, "kernels": kernels_of(path)}
+            if workers is None:  # as it was chosen then
+                plan["workers"] = {**BEFORE, **found["plan"]}["workers"]
+            if (sentence := changed_plan(found["plan"], plan)) is not None:
                 warnings.warn(say(*sentence), stacklevel=3)
             folder.tidy()
             extended = name_of(found) != name_of(settings)
@@ -58,6 +71,18 @@ class Keeper(NamedTuple):
             keeper.save(start)
         return keeper
 
+    def agreed(self, ranks: Alone) -> Keeper:
+        """The same beginning and plan for every rank: those of rank 0, which has the folder."""
+        start, plan = ranks.same((self.start, self.plan))
+        course = self.course
+        if plan["path"] != course.learner.path:
+            course = replace(course, learner=course.learner.on_path(plan["path"]))
+        return self._replace(course=course, start=start, settings={**self.settings, "plan": plan})
+
+    @property
+    def plan(self) -> Plan:
+        return self.settings["plan"]
+
     def note(self, state: State) -> None:
         """Append what the state adds to the history."""
         if state.row is not None:
@@ -69,9 +94,9 @@ class Keeper(NamedTuple):
         """Write a checkpoint; before it the plan, should the learner have had to change it."""
         if self.folder is None:
             return
-        plan, path = self.settings["plan"], self.course.learner.path
-        if plan["path"] != path:
-            plan["path"] = path
+        path = self.course.learner.path
+        if self.plan["path"] != path:
+            self.plan.update(path=path, kernels=kernels_of(path))
             self.folder.write_settings(self.settings)
         self.folder.save(state, name_of(self.settings))
 

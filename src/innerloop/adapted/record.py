@@ -21,10 +21,11 @@ from innerloop.tasks import TASKS, Tasks
 from innerloop.tasks.inputs import inputs_to_json
 from innerloop.training import State
 from innerloop.training.course import Course
-from innerloop.training.folder import History, RunFolder, Settings, name_of, plan_of
+from innerloop.training.folder import History, RunFolder, Settings, name_of
+from innerloop.training.plan import Plan
 
 
-def new_settings(course: Course, tasks: Tasks) -> Settings:
+def new_settings(course: Course, tasks: Tasks, plan: Plan) -> Settings:
     """What `settings.json` holds: what was asked for, the plan, and who wrote it."""
     import torch
 
@@ -35,7 +36,7 @@ def new_settings(course: Course, tasks: Tasks) -> Settings:
         "tasks": {"name": tasks.name, "kind": tasks.kind, "settings": tasks.settings},
         "training": course.settings,
         "inputs": inputs_to_json(inputs_of(tasks)),
-        "plan": plan_of(course.learner.path, course.device),
+        "plan": plan,
         "versions": {
             "innerloop": __version__,
             "python": sys.version.split()[0],
@@ -109,19 +110,6 @@ def first_difference(before: Any, now: Any, name: str = "") -> tuple[str, Any, A
 def plain(value: Any) -> Any:
     """The value as JSON gives it back."""
     return json.loads(json.dumps(value, default=str))
-
-
-def changed_plan(before: dict[str, Any], now: dict[str, Any]) -> tuple[str, str] | None:
-    """A sentence if a resumed run cannot promise the same bits."""
-    differ = [key for key in {**before, **now} if before.get(key) != now.get(key)]
-    if not differ:
-        return None
-    en = ", ".join(f"{key} was {before.get(key)}, is {now.get(key)}" for key in differ)
-    zh = "，".join(f"{key} 原为 {before.get(key)}，现为 {now.get(key)}" for key in differ)
-    return (
-        f"This resume is no longer bit-exact, since the run began on another plan: {en}.",
-        f"由于运行是在另一种方案下开始的，本次继续不再逐位一致：{zh}。",
-    )
 
 
 def facts_of(state: State, meta_batch: int) -> dict[str, Any]:

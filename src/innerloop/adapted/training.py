@@ -13,14 +13,16 @@ from innerloop.adapted.run import Run
 from innerloop.arguments import checked
 from innerloop.episodes import Span
 from innerloop.errors import InputError
-from innerloop.outer import Learner
+from innerloop.outer import Alone, Learner, LostRank, Workers, ranks_here
 from innerloop.tasks import Tasks
 from innerloop.training import Optimiser, State, Verdict, plan_course, rounds
+from innerloop.training.batches import Here
 from innerloop.training.control import Schedule
 from innerloop.training.course import EPISODES, LEAST, check
 from innerloop.training.folder import RunFolder
 from innerloop.training.interruption import interruptible
-from innerloop.training.progress import progress_of
+from innerloop.training.plan import sentence
+from innerloop.training.progress import progress_of, tell
 
 SAVE_EVERY = 20.0  # seconds between checkpoints, where no number of steps is asked for
 
@@ -53,6 +55,7 @@ def train(
     validate_every: int | None = None,
     validation_episodes: int = EPISODES,
     save_every: int | None = None,
+    workers: int | None = None,
     seed: int = 0,
     device: str | None = None,
     out: str | os.PathLike[str] | None = None,
@@ -73,6 +76,10 @@ def train(
     ways, shots, queries: of training episodes, where they differ from the test's.
     validate_every: steps between validations, 0 for none; by default a tenth of the steps.
     save_every: steps between checkpoints; by default about 20 seconds pass.
+    Started by torchrun, the processes share each step's tasks, and the first of them writes and speaks.
+    workers: processes of one thread that share each step's tasks, this one among them; by default
+        as many as torch would use threads for a convolutional network, and 1 for a small one.
+        The result is the same but for rounding (and, with dropout, for what is dropped).
     seed: of the weights, where a function builds the network, and of the training episodes.
     device: where it learns ("cuda", "cuda:1", "mps"); None for the processor.
     out: the run's folder; None keeps the run in memory. resume: go on with the run in `out`, if
@@ -111,20 +118,24 @@ def train(
         seed=seed,
         device=device,
     )
-    check(save_every=save_every)
+    check(save_every=save_every, workers=workers)
     if resume and out is None:
         raise InputError(
             "resume needs the folder of the run; say which one with --out.",
             "继续运行需要其文件夹；请用 --out 指明。",
         )
-    folder = None if out is None else folder_at(out)
-    if folder is not None:
-        folder.check_free()
-    place = nullcontext() if folder is None else folder.alone()
-    with without_empty_parents(folder), place, unbegun_is_undone(folder):
-        keeper = Keeper.open(course, tasks, folder, resume)
-        state = go(keeper, save_every, progress)
-        return keeper.close(state, tasks)
+    with ranks_here() as ranks:
+        if ranks.rank > 0:  # another process writes and speaks
+            out, progress = None, False
+        folder = None if out is None else folder_at(out)
+        if folder is not None:
+            folder.check_free()
+        place = nullcontext() if folder is None else folder.alone()
+        with without_empty_parents(folder), place, unbegun_is_undone(folder):
+            keeper = Keeper.open(course, tasks, folder, resume or ranks.again, workers, ranks.size)
+            keeper = keeper.agreed(ranks)
+            state = go(keeper, ranks, save_every, progress)
+            return keeper.close(state, tasks)
 
 
 def folder_at(out: str | os.PathLike[str]) -> RunFolder:
@@ -161,23 +172,34 @@ def unbegun_is_undone(folder: RunFolder | None) -> Iterator[None]:
         raise
 
 
-def go(keeper: Keeper, save_every: int | None, progress: bool | None) -> State:
+def go(keeper: Keeper, ranks: Alone, save_every: int | None, progress: bool | None) -> State:
     """Round after round, showing and saving; the state in which the run ended."""
     state, saved, clock = keeper.start, keeper.start.step, time.monotonic()
     if state.verdict is not None:
         return state
-    with interruptible() as interrupted, progress_of(keeper.course, state, progress) as shown:
+    course = keeper.course
+    with (
+        interruptible() as interrupted,
+        Workers(Here(course), keeper.plan["workers"]) as own,
+        progress_of(course, state, progress) as shown,
+    ):
+        share = ranks.share(own, interrupted)
         try:
-            for state in rounds(keeper.course, keeper.layout, keeper.start):
+            for state in rounds(course, keeper.layout, keeper.start, share, ranks):
                 keeper.note(state)
+                if state.step == keeper.start.step + 1:  # now the path is known
+                    tell(*sentence({**keeper.plan, "path": course.learner.path}), progress)
                 shown.show(state)
-                if interrupted():
+                if ranks.interrupted():
                     break
                 if due(state.step - saved, save_every, time.monotonic() - clock):
                     keeper.save(state)
                     saved, clock = state.step, time.monotonic()
         except KeyboardInterrupt:
             pass  # outside the main thread, or by a second Ctrl-C: the last whole step counts
+        except LostRank:
+            keeper.save(state)
+            raise
         keeper.save(state)
     if state.verdict is None:
         state = state._replace(verdict=Verdict.INTERRUPTED)

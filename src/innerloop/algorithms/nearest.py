@@ -121,7 +121,7 @@ def nearest_neighbour(
     tensor([[7.],
             [8.]])
     """
-    return NearestNeighbour(Encoder(model or nn.Flatten()), loss, neighbours)
+    return NearestNeighbour(Encoder(nn.Flatten() if model is None else model), loss, neighbours)
 
 
 @algorithm(encoder=True, steps=0)
@@ -144,4 +144,4 @@ def nearest_centroid(
     >>> learner.predict(meta, fast, torch.eye(2)).argmax(1)
     tensor([0, 1])
     """
-    return NearestCentroid(Encoder(model or nn.Flatten()), loss, normalise)
+    return NearestCentroid(Encoder(nn.Flatten() if model is None else model), loss, normalise)

@@ -87,6 +87,7 @@ CHINESE = {
     "Stop at this validation figure, also with a table.": "验证指标达到此值时停止，表格亦适用。",
     "Steps between validations.": "两次验证之间的步数。",
     "Where to compute: cpu, cuda, cuda:1, mps; cpu without it.": "在哪里计算：cpu、cuda、cuda:1、mps；默认 cpu。",
+    "Processes that share the tasks of a step.": "分担每步任务的进程数。",
     "Decides the weights drawn and the episodes.": "决定初始权重与抽取的任务。",
     "The run folder; runs/TASKS-ALGORITHM without it.": "运行文件夹；默认为 runs/TASKS-ALGORITHM。",
     "Go on where the folder stopped.": "从该文件夹停止之处继续。",

@@ -16,6 +16,7 @@ from rich.console import Console
 
 from innerloop.errors import InnerloopError, InputError
 from innerloop.language import say
+from innerloop.outer.ranks import is_silent
 from innerloop.training.files import disk_error
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
@@ -40,12 +41,16 @@ MEMORY = InputError(
 
 
 def tell(text: str) -> None:
-    """A line for the user, on stderr."""
+    """A line for the user, on stderr; of several ranks the first one speaks."""
+    if is_silent():
+        return
     messages.print(text, soft_wrap=True, markup=False)
 
 
 def emit(result: dict[str, Any]) -> None:
     """The one JSON object of a command, on stdout."""
+    if is_silent():
+        return
     print(json.dumps(finite(result), ensure_ascii=False, allow_nan=False, default=str))
 
 

@@ -21,16 +21,8 @@ from innerloop.training import Verdict
 OWN = [
     *("--algorithm", "--model", "--ways", "--shots", "--queries", "--steps", "--minutes"),
     *("--meta-batch", "--lr", "--optimiser", "--schedule", "--clip", "--patience", "--target"),
-    *(
-        "--validate-every",
-        "--train-ways",
-        "--train-shots",
-        "--train-queries",
-        "--seed",
-        "--device",
-        "--out",
-    ),
-    *("--resume", "--json"),
+    *("--validate-every", "--train-ways", "--train-shots", "--train-queries", "--seed", "--out"),
+    *("--workers", "--device", "--resume", "--json"),
 ]
 
 Number = Annotated[int | None, typer.Option()]
@@ -79,6 +71,9 @@ def train(
         float | None, typer.Option(help="Stop at this validation figure, also with a table.")
     ] = None,
     validate_every: Annotated[int | None, typer.Option(help="Steps between validations.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes that share the tasks of a step.")
+    ] = None,
     seed: Seed = 0,
     device: Device = None,
     out: Annotated[
@@ -120,6 +115,7 @@ def train(
         "patience": patience,
         "target": stop_at,
         "validate_every": validate_every,
+        "workers": workers,
         "ways": span("--train-ways", train_ways),
         "shots": span("--train-shots", train_shots),
         "queries": span("--train-queries", train_queries),

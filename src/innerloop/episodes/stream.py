@@ -59,7 +59,11 @@ class Stream(ABC):
                 f"一个批次至少要有一个任务，收到 tasks={tasks}；请给 1 或更大的数。",
             )
         self._check_size(tasks)
-        numbers = np.arange(index * tasks, (index + 1) * tasks)
+        return self.numbered(seed, np.arange(index * tasks, (index + 1) * tasks))
+
+    def numbered(self, seed: int, numbers: np.ndarray) -> Episodes:
+        """The episodes of these numbers (T,) in the sequence that batches are cut from."""
+        self._check_size(len(numbers))
         return self.draw(Draws(seed, self.name, numbers))
 
     def _check_size(self, tasks: int) -> None:

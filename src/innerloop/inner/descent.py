@@ -13,7 +13,7 @@ from torch.func import grad
 from innerloop.core import Episode, Examples, Meta, Params
 from innerloop.errors import InputError
 from innerloop.inner.rules import Rule
-from innerloop.inner.through import Through, unrolled
+from innerloop.inner.through import Through, first_order, unrolled
 from innerloop.inner.which import Patterns, Which, everything, matching
 from innerloop.losses import InnerLoss, Loss, loss_on, mean_loss
 from innerloop.models import Network
@@ -111,6 +111,13 @@ class Descent:
                 f"请保留以下之一：{', '.join(still)}。",
             )
         return moving
+
+    def is_exact(self, step: int) -> bool:
+        """Whether the outer gradient passes through this inner step."""
+        if self.through is first_order:
+            return False
+        last: int | None = getattr(self.through, "last", None)
+        return last is None or step >= self.steps - last
 
     def init(self, generator: Generator | None = None) -> Meta:
         params, buffers = self.network.init(generator)

@@ -39,4 +39,5 @@ def truncated(last: int) -> Through:
         return gradient if step >= steps - last else first_order(gradient, step, steps)
 
     through.__name__ = f"truncated({last})"
+    through.last = last  # type: ignore[attr-defined]
     return through

@@ -133,10 +133,19 @@ class Network:
         seen: Params = {}
         return self._run(params, buffers, x, Tape(None, seen), training), seen
 
+    def plainly(self, params: Params, buffers: Params, x: Tree) -> Tensor:
+        """Outputs while learning, normalised by the batch, by the module's own operations alone:
+        for those who read which they are."""
+        return self._pass(params, buffers, x, Tape(None, None), training=True)
+
     def _run(self, params: Params, buffers: Params, x: Tree, tape: Tape, training: bool) -> Tensor:
         x = tree_map(torch.clone, x)
-        args, kwargs = _arguments(tree_map(channels_last, x) if self.is_convolutional else x)
+        x = tree_map(channels_last, x) if self.is_convolutional else x
         buffers = {n: b.clone() if n in self._buffers else b for n, b in buffers.items()}
+        return self._pass(params, buffers, x, tape, training)
+
+    def _pass(self, params: Params, buffers: Params, x: Tree, tape: Tape, training: bool) -> Tensor:
+        args, kwargs = _arguments(x)
         with self._lock, _differentiable_attention():
             token = tape_in_use.set(tape)
             try:

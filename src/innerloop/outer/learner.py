@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, get_type_hints
@@ -14,9 +13,9 @@ from torch import Generator, Tensor
 
 from innerloop.arguments import arguments_of, check_names
 from innerloop.core import Episodes, Examples, Meta, MetaGradient, Method, no_rows
-from innerloop.errors import InnerloopError, InputError, shown
-from innerloop.language import say
-from innerloop.outer.gradient import PATHS, by_loop, meta_gradient
+from innerloop.errors import InputError, shown
+from innerloop.outer.route import Route
+from innerloop.outer.totals import Totals
 from innerloop.tree import Tree, rows
 
 
@@ -67,7 +66,7 @@ class Learner:
     method: Method
     spec: Spec
     suggestions: Suggestions = Suggestions()
-    _plan: dict[str, str] = field(default_factory=dict, compare=False, repr=False)
+    _route: Route = field(default_factory=Route, compare=False, repr=False)
 
     def init(self, generator: Generator | None = None) -> Meta:
         """What is learnt across tasks, before it is learnt. With a generator the weights are
@@ -111,32 +110,29 @@ class Learner:
         generator: Generator | None = None,
     ) -> MetaGradient:
         """Losses (T,) and the gradient of their mean with respect to `meta.params`."""
+        return self.totals(meta, episodes, step=step, generator=generator).mean(meta.state)
+
+    def totals(
+        self,
+        meta: Meta,
+        episodes: Episodes,
+        *,
+        step: int = 0,
+        generator: Generator | None = None,
+    ) -> Totals:
+        """The sums over T tasks of which `gradient` is the mean: those of several processes add up."""
         check_is(Episodes, episodes)
-        run = functools.partial(meta_gradient, self.method, meta, episodes, generator=generator)
-        if self.path == "loop":
-            return run(path=PATHS["loop"])
-        try:
-            return run(path=PATHS[self.path])
-        except Exception as error:
-            if isinstance(error, InnerloopError) and not isinstance(error, RuntimeError):
-                raise
-            found = run(path=by_loop)  # raises the model's own error, where it is one
-            self._plan["path"] = "loop"
-            reason = f"{error.__cause__ or error}".partition("\n")[0][:120]
-            warnings.warn(
-                say(
-                    "This network has an operation that cannot be batched over tasks, so tasks run "
-                    f"one after the other ({reason}).",
-                    f"该网络含有无法跨任务批处理的操作，因此任务将逐个运行（{reason}）。",
-                ),
-                stacklevel=2,
-            )
-            return found
+        return self._route.totals(self.method, meta, episodes, generator)
 
     @property
     def path(self) -> str:
-        """How tasks are made many: "vmap", or "loop" once batching over tasks has failed."""
-        return self._plan.get("path", "vmap")
+        """How gradients are computed: "explicit" (rules of known layers, no graph), "vmap" (tasks
+        batched) or "loop"; "unknown" until the first gradient has chosen."""
+        return self._route.name or "unknown"
+
+    @property
+    def route(self) -> Route:
+        return self._route
 
     @property
     def is_heavy(self) -> bool:
@@ -146,8 +142,8 @@ class Learner:
         return self.path == "loop" or bool(getattr(network, "is_convolutional", False))
 
     def on_path(self, path: str) -> Learner:
-        """The same learner with its path fixed: "vmap" or "loop"."""
-        return Learner(self.method, self.spec, self.suggestions, {"path": path})
+        """The same learner with its path fixed: "explicit", "vmap" or "loop"."""
+        return Learner(self.method, self.spec, self.suggestions, Route.on(path))
 
     def replace(self, **settings: Any) -> Learner:
         """The same learner with other settings, for example more inner steps at test time."""

@@ -189,8 +189,9 @@ LEAST = {  # the least that makes sense, and what is usual
     "validate_every": (0, 100),
     "validation_episodes": (1, 100),
     "save_every": (1, 100),
+    "workers": (1, 2),
 }
-WHOLE = ("steps", "meta_batch", "patience", "validate_every", "validation_episodes")
+WHOLE = ("steps", "meta_batch", "patience", "validate_every", "validation_episodes", "workers")
 
 
 def check(**settings: float | None) -> None:

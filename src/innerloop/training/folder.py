@@ -14,14 +14,11 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import platform
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import torch
 
 from innerloop.core import Meta
 from innerloop.errors import InputError
@@ -238,15 +235,3 @@ def step_of(path: Path) -> int:
 def name_of(settings: Settings) -> str:
     """The digest of what was asked for; versions and the plan do not belong to it."""
     return digest({key: settings[key] for key in ASKED})
-
-
-def plan_of(path: str, device: torch.device) -> dict[str, Any]:
-    """What bit-exactness depends on beside the settings."""
-    elsewhere = {} if device.type == "cpu" else {"device": str(device)}
-    return {
-        **elsewhere,
-        "path": path,
-        "threads": torch.get_num_threads(),
-        "torch": torch.__version__,
-        "machine": platform.machine(),
-    }

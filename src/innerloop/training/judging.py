@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from innerloop.core import Episodes, MetaGradient
+from innerloop.core import MetaGradient
 from innerloop.evaluation import evaluate, mean_and_ci95
 from innerloop.training.course import LOWER_IS_BETTER, Course
 from innerloop.training.optimiser import Layout
@@ -14,11 +14,9 @@ from innerloop.training.state import NAMED, Best, Counts, State
 VALIDATION_SEED = 0  # the same validation episodes in every run, so that runs can be compared
 
 
-def judge(
-    course: Course, layout: Layout, state: State, found: MetaGradient, episodes: Episodes
-) -> State:
+def judge(course: Course, layout: Layout, state: State, found: MetaGradient) -> State:
     """Count the batch's losses; now and then judge the weights by the validation metric."""
-    counts = counted(state.counts, course, found, episodes)
+    counts = counted(course, state, found)
     state = state._replace(counts=counts, metric=None, score=None, row=None)
     if course.validate_every and state.step and state.step % course.validate_every == 0:
         state = validated(course, layout, state)
@@ -26,12 +24,13 @@ def judge(
     return with_row(course, state) if due else state
 
 
-def counted(counts: Counts, course: Course, found: MetaGradient, episodes: Episodes) -> Counts:
-    kept = found.kept
+def counted(course: Course, state: State, found: MetaGradient) -> Counts:
+    counts, kept = state.counts, found.kept
     if kept.all():
         loss = found.losses.mean().item()
         return counts._replace(loss=counts.loss + loss, losses=counts.losses + 1)
     bad = (~kept).nonzero().flatten().tolist()
+    episodes = course.train.sample(course.seed, state.step, course.meta_batch)
     names = [course.train.describe(episodes, t) for t in bad[: NAMED - len(counts.names)]]
     counts = counts._replace(dropped=counts.dropped + len(bad), names=(*counts.names, *names))
     if len(bad) == len(kept):

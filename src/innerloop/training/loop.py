@@ -3,22 +3,20 @@
     initialise model -> prepare data -> train -> judge by a metric -> optimisation strategy
     -> adjust the model -> adjust the learning rate -> convergence, or round again
 
-A step is a pure function of the state and its episodes. Saving, showing and interrupting are the
+A step is a pure function of the state; `Here` prepares its data. Saving, showing and interrupting are the
 business of whoever iterates over `rounds`.
 """
 
 from __future__ import annotations
 
-import hashlib
-import itertools
-import time
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from torch import Generator, Tensor
+from torch import Tensor
 
-from innerloop.core import Episodes, Meta, MetaGradient
-from innerloop.devices import to_device
+from innerloop.core import Meta, MetaGradient
+from innerloop.outer import Alone, Share
+from innerloop.training.batches import Here, generator_of
 from innerloop.training.control import Seen, spent
 from innerloop.training.course import Course
 from innerloop.training.diagnosis import diagnose
@@ -26,11 +24,9 @@ from innerloop.training.judging import judge, validated, with_row
 from innerloop.training.optimiser import Layout, clipped, sound
 from innerloop.training.state import State
 from innerloop.training.verdict import Verdict
-from innerloop.tree import tree_leaves
 
 BARREN = 20  # steps in a row without a finite task or update: the run has diverged
 LONGEST = 1e18  # a gradient beyond this has squares that single precision cannot hold
-DRAWN_AT_ONCE, DRAWN_BYTES = 16, 1 << 20  # batches drawn together, and how large they may be
 
 
 class Change(NamedTuple):
@@ -72,50 +68,40 @@ def over_at_once(course: Course, meta: Meta) -> Verdict | None:
     return Verdict.OUT_OF_STEPS if course.steps == 0 else None
 
 
-def rounds(course: Course, layout: Layout, state: State) -> Iterator[State]:
-    """The states after each step, until one has a verdict."""
-    began = time.monotonic() - state.seconds
-    batches = prepare_data(course, state.step)
+def rounds(
+    course: Course,
+    layout: Layout,
+    state: State,
+    share: Share | None = None,
+    ranks: Alone | None = None,
+) -> Iterator[State]:
+    """The states after each step, until one has a verdict. share: who does which tasks; this
+    process does all of them by default. ranks: the processes that take every step alike; where
+    they have judged, rank 0's judgement counts."""
+    share, ranks = share or Here(course), ranks or Alone()
+    began = ranks.clock() - state.seconds
     while state.verdict is None:
-        state = step(course, layout, state, next(batches))
-        state = state._replace(seconds=time.monotonic() - began)
+        state = step(course, layout, state, share)
+        state = state._replace(seconds=ranks.clock() - began)
         state = check_convergence(course, layout, state)
+        if state.metric is not None or state.verdict is not None:
+            state = ranks.same(state)
         yield state
 
 
-def step(course: Course, layout: Layout, state: State, episodes: Episodes) -> State:
+def step(course: Course, layout: Layout, state: State, share: Share) -> State:
     """One round: the state after learning from one batch of episodes."""
-    found = train(course, layout, state, episodes)
-    state = judge(course, layout, state, found, episodes)
+    found = train(course, layout, state, share)
+    state = judge(course, layout, state, found)
     change = strategise(course, layout, state, found)
     state = adjust_model(course, state, change)
     return adjust_learning_rate(course, state)
 
 
-def prepare_data(course: Course, first: int) -> Iterator[Episodes]:
-    """The batches of step `first` and those after it: the same whoever draws them and when.
-
-    Small ones are drawn several at once, since a draw costs more than its numbers.
-    """
-    one = course.train.sample(course.seed, 0, course.meta_batch)
-    size = sum(leaf.numel() * leaf.element_size() for leaf in tree_leaves(one))
-    together = max(1, min(DRAWN_AT_ONCE, DRAWN_BYTES // max(1, size)))
-    drawn: Episodes | None = None
-    for step in itertools.count(first):
-        number, place = divmod(step, together)
-        if drawn is None or place == 0:
-            drawn = course.train.sample(course.seed, number, together * course.meta_batch)
-        start = place * course.meta_batch
-        yield drawn[start : start + course.meta_batch]  # type: ignore[misc]
-
-
-def train(course: Course, layout: Layout, state: State, episodes: Episodes) -> MetaGradient:
-    """The losses of the batch's tasks and the gradient of their mean. Random layers draw from
-    numbers that belong to this step, so that a resumed run draws the same."""
+def train(course: Course, layout: Layout, state: State, share: Share) -> MetaGradient:
+    """The losses of the batch's tasks and the gradient of their mean."""
     meta = Meta(layout.unpack(state.weights), state.buffers)
-    episodes = to_device(episodes, course.device)
-    generator = generator_of(course.seed, "steps", state.step)
-    return course.learner.gradient(meta, episodes, step=state.step, generator=generator)
+    return share(meta, state.step, range(course.meta_batch)).mean(state.buffers)
 
 
 def strategise(course: Course, layout: Layout, state: State, found: MetaGradient) -> Change | None:
@@ -172,9 +158,3 @@ def check_convergence(course: Course, layout: Layout, state: State) -> State:
 def seen(course: Course, state: State) -> Seen:
     fraction = spent(state.step, state.seconds, course.steps, course.minutes)
     return Seen(state.step, fraction, state.score)
-
-
-def generator_of(seed: int, purpose: str, step: int) -> Generator:
-    """Random numbers that belong to one purpose and step, so that none need be saved."""
-    key = hashlib.blake2b(f"{seed} {purpose} {step}".encode(), digest_size=7).digest()
-    return Generator().manual_seed(int.from_bytes(key, "little"))

@@ -61,8 +61,12 @@ def rule_of(
     """
     if isinstance(optimiser, str):
         if optimiser not in OPTIMISERS:
-            raise not_one_of("inner_optimiser", OPTIMISERS, optimiser, "a rule of innerloop.rules")
+            raise not_one_of(
+                "inner_optimiser", OPTIMISERS, optimiser, "a rule such as il.rules.Adam()"
+            )
         optimiser = OPTIMISERS[optimiser]
+    if not isinstance(optimiser, Rule) or isinstance(optimiser, type):
+        raise not_one_of("inner_optimiser", OPTIMISERS, optimiser, "a rule such as il.rules.Adam()")
     if rates not in RATES:
         raise not_one_of("inner_rates", RATES, rates)
     rule: Any = optimiser

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Protocol, Self
+from typing import Protocol, Self, runtime_checkable
 
 import torch
 
@@ -18,6 +18,7 @@ from innerloop.errors import InputError
 from innerloop.tree import Tree
 
 
+@runtime_checkable
 class Rule(Protocol):
     def learn(self, params: Params) -> Params:
         """Meta-parameters of the rule itself, beside the network's."""

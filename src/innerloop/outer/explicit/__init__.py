@@ -1,0 +1,124 @@
+"""The meta-gradient of networks whose every operation has known rules, without a graph.
+
+A network is read once, operation by operation, and each has four short functions: forward, backward,
+and the tangents of both. With them the way back over an inner step is one Hessian-vector product on
+what the step computed anyway, in few large operations laid out as the processor likes them.
+
+No network is trusted: before its first step the program proves itself on one of its tasks, in double
+precision, against the plain gradient. One that does not agree goes down the general path.
+"""
+
+from __future__ import annotations
+
+import itertools
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, Tensor
+
+from innerloop.core import Episode, Episodes, Examples, Meta, Method, Params
+from innerloop.inner import Descent, first_order, unrolled
+from innerloop.losses import is_objective
+from innerloop.outer.explicit.dense import Dense, dense
+from innerloop.outer.explicit.descent import Walk
+from innerloop.outer.explicit.patterns import Unknown
+from innerloop.outer.explicit.reading import read
+from innerloop.outer.explicit.rules.layout import channels_last
+from innerloop.outer.paths import Path, one_task
+from innerloop.outer.totals import Totals, sum_of
+from innerloop.tree import tree_map
+
+AGREED = 1e-9  # relative difference in double precision from which a program is not believed
+PROOF_ROWS = 10  # queries that the proof looks at
+
+
+@dataclass(frozen=True)
+class Explicit:
+    """A path: tasks one after the other, shared among as many threads as torch may use."""
+
+    walk: Walk
+
+    def __call__(
+        self, method: Method, meta: Meta, episodes: Episodes, generator: Generator | None = None
+    ) -> Totals:
+        params = {n: p.detach() for n, p in meta.params.items()}
+        meta = Meta(tree_map(laid_out, params), tree_map(laid_out, meta.state))
+        threads = min(torch.get_num_threads(), len(episodes))
+        if threads == 1:
+            return self._in_turn(meta, episodes)
+        ends = [len(episodes) * i // threads for i in range(threads + 1)]
+        parts = [episodes[a:b] for a, b in itertools.pairwise(ends)]
+        with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            return sum_of(pool.map(lambda part: self._in_turn(meta, part), parts))
+
+    @torch.no_grad()
+    def _in_turn(self, meta: Meta, episodes: Episodes) -> Totals:
+        return sum_of(alone(*self.walk.gradient(meta, episode)) for episode in episodes)
+
+
+def explicit(method: Method, meta: Meta, episodes: Episodes) -> Explicit | Dense:
+    """The path for this method and tasks like these; `Unknown`, with the reason, where there is
+    none."""
+    if not isinstance(method, Descent) or hasattr(method, "task_gradient"):
+        raise Unknown("it is not a plain descent")
+    through = method.through
+    if through not in (unrolled, first_order) and not hasattr(through, "last"):
+        raise Unknown("its `through` is a function of its own")
+    if is_objective(method.inner_loss):
+        raise Unknown("its inner loss runs the model itself")
+    x = episodes.support.x
+    if not isinstance(x, Tensor) or not x.is_floating_point() or x.device.type != "cpu":
+        raise Unknown("its inputs are not one tensor of numbers on the processor")
+    if x.dtype not in (torch.float32, torch.float64):
+        raise Unknown(f"its inputs are {x.dtype}")
+    if any(p.dtype != x.dtype for p in meta.params.values()):
+        raise Unknown("its parameters are of another type than its inputs")
+    program = read(method.network, meta.params, meta.state, x[0, 0])
+    path: Explicit | Dense
+    if method.network.is_convolutional:
+        path = Explicit(Walk(method, program))
+    else:
+        path = dense(method, program, meta)
+    prove(path, method, meta, episodes)
+    return path
+
+
+def prove(path: Path, method: Descent, meta: Meta, episodes: Episodes) -> None:
+    """Hold the path's gradient of one task against the plain one, in double precision."""
+    double = Meta(tree_map(to_double, meta.params), tree_map(to_double, meta.state))
+    task = few(tree_map(to_double, episodes[0]))
+    plain, _, _ = one_task(method, double.state, None)(double.params, task)
+    alone = Episodes(batched(task.support), batched(task.query))
+    found = path(method, double, alone, None).grads
+    off = length({n: found[n] - g for n, g in plain.items()})
+    if not off <= AGREED * length(plain):
+        raise Unknown("its gradient did not agree with the plain one")
+
+
+def few(task: Episode) -> Episode:
+    query = tree_map(lambda leaf: leaf[:PROOF_ROWS], task.query)
+    return Episode(task.support, query)
+
+
+def batched(examples: Examples) -> Examples:
+    return Examples(examples.x[None], examples.y[None], ways=examples.ways)
+
+
+def alone(grads: Params, loss: Tensor) -> Totals:
+    return Totals.of({n: g[None] for n, g in grads.items()}, loss[None], {})
+
+
+def length(params: Params) -> float:
+    return sum(float(p.square().sum()) for p in params.values()) ** 0.5
+
+
+def to_double(leaf: Tensor) -> Tensor:
+    return leaf.detach().double() if leaf.is_floating_point() else leaf
+
+
+def laid_out(leaf: Tensor) -> Tensor:
+    return channels_last(leaf) if leaf.dim() == 4 else leaf
+
+
+__all__ = ["Dense", "Explicit", "Unknown", "explicit"]

@@ -1,0 +1,81 @@
+"""How a task's gradient is made that of many: batched over tasks, or one after the other.
+
+`vmap(grad(task_loss))`, then the sum. The order matters: `grad(vmap(loss).mean())` with an affine
+batch norm is silently wrong at second order in torch 2.13, and this form also keeps tasks apart, so
+that one whose loss or gradient is not finite is left out and the others count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from torch import Generator, Tensor
+from torch.func import grad, vmap
+
+from innerloop.core import Episode, Episodes, Meta, Method, Params
+from innerloop.outer.totals import Totals, sum_of
+from innerloop.tree import tree_leaves, tree_map
+
+ROWS_AT_ONCE = 256
+
+OneTask = Callable[[Params, Episode], tuple[Params, Tensor, Params]]
+Path = Callable[[Method, Meta, Episodes, Generator | None], Totals]
+
+
+def by_vmap(
+    method: Method, meta: Meta, episodes: Episodes, generator: Generator | None = None
+) -> Totals:
+    """Every operation runs on many tasks at once."""
+    chunk = tasks_at_once(episodes)
+    if chunk == 1:
+        return by_loop(method, meta, episodes, generator)
+    one = one_task(method, meta.state, generator)
+    together = vmap(one, in_dims=(None, 0), randomness="different")
+    starts = range(0, len(episodes), chunk)
+    chunks = [episodes[start : start + chunk].as_episode() for start in starts]  # type: ignore[union-attr]
+    return sum_of(Totals.of(*together(meta.params, some)) for some in chunks)
+
+
+def by_loop(
+    method: Method, meta: Meta, episodes: Episodes, generator: Generator | None = None
+) -> Totals:
+    """One task after the other: right for any module."""
+    one = one_task(method, meta.state, generator)
+    found = (one(meta.params, episode) for episode in episodes)
+    return sum_of(Totals.of(*tree_map(lambda leaf: leaf[None], each)) for each in found)
+
+
+def tasks_at_once(episodes: Episodes) -> int:
+    """All of them; of images as many as keep a processor busy, since more would only fill memory."""
+    leaves = tree_leaves(episodes.support.x)
+    if all(leaf.dim() < 5 for leaf in leaves):  # (T, S, channels, height, width) has five
+        return len(episodes)
+    rows_of_a_task = episodes.support.y.shape[1] + episodes.query.y.shape[1]
+    return max(1, min(len(episodes), ROWS_AT_ONCE // rows_of_a_task))
+
+
+def one_task(method: Method, state: Params, generator: Generator | None) -> OneTask:
+    """(params, episode) -> (grads, loss, changes of the state) for one task."""
+    own: Any = getattr(method, "task_gradient", None)
+
+    def changes(new: Params) -> Params:
+        """What stays as it was (frozen weights) is not copied for every task."""
+        return {n: leaf.detach() for n, leaf in new.items() if leaf is not state.get(n)}
+
+    def by_its_own(params: Params, episode: Episode) -> tuple[Params, Tensor, Params]:
+        grads, loss, new = own(Meta(params, state), episode, generator)
+        return grads, loss, changes(new)
+
+    if own is not None:
+        return by_its_own
+
+    def loss_of(params: Params, episode: Episode) -> tuple[Tensor, tuple[Tensor, Params]]:
+        loss, new = method.task_loss(Meta(params, state), episode, generator)
+        return loss, (loss.detach(), changes(new))
+
+    def one(params: Params, episode: Episode) -> tuple[Params, Tensor, Params]:
+        grads, (loss, new) = grad(loss_of, has_aux=True)(params, episode)
+        return grads, loss, new
+
+    return one

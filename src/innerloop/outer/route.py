@@ -1,0 +1,85 @@
+"""Which way a learner's gradients are computed: chosen by itself at the first call, then kept."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass, field
+
+from torch import Generator
+
+from innerloop.core import Episodes, Meta, Method
+from innerloop.errors import InnerloopError, not_one_of
+from innerloop.language import say
+from innerloop.outer.explicit import explicit
+from innerloop.outer.gradient import totals
+from innerloop.outer.paths import Path, by_loop, by_vmap
+from innerloop.outer.totals import Totals
+
+GENERAL: dict[str, Path] = {"vmap": by_vmap, "loop": by_loop}
+PATHS = ("explicit", *GENERAL)
+
+
+@dataclass
+class Route:
+    """name: "explicit" (known rules, no graph), "vmap" (tasks batched) or "loop" (one after the
+    other); None before the first gradient. fixed: asked for, and not to be changed. why: the
+    reason, where it is not the fastest one."""
+
+    name: str | None = None
+    fixed: bool = False
+    why: str = ""
+    _path: Path | None = field(default=None, repr=False)
+
+    @classmethod
+    def on(cls, name: str) -> Route:
+        if name not in PATHS:
+            raise not_one_of("a path", PATHS, name)
+        return cls(name, fixed=True, _path=GENERAL.get(name))
+
+    def totals(
+        self, method: Method, meta: Meta, episodes: Episodes, generator: Generator | None
+    ) -> Totals:
+        """By the path chosen; should that fail where a more general one does not, by that one from
+        now on, with one sentence."""
+        if self._path is None:
+            self._choose(method, meta, episodes)
+        assert self._path is not None
+        try:
+            return totals(method, meta, episodes, path=self._path, generator=generator)
+        except Exception as error:
+            general = [name for name in GENERAL if PATHS.index(name) > PATHS.index(self.name or "")]
+            if not general or (
+                isinstance(error, InnerloopError) and not isinstance(error, RuntimeError)
+            ):
+                raise
+            reason = f"{error.__cause__ or error}".partition("\n")[0][:120]
+        for name in general:
+            try:
+                found = totals(method, meta, episodes, path=GENERAL[name], generator=generator)
+            except Exception:
+                if name == general[-1]:  # the model's own error, then
+                    raise
+                continue
+            self.name, self._path, self.why = name, GENERAL[name], reason
+            if name == "loop":
+                warnings.warn(say(*one_after_the_other(reason)), stacklevel=3)
+            break
+        return found
+
+    def _choose(self, method: Method, meta: Meta, episodes: Episodes) -> None:
+        asked = self.name == "explicit"
+        try:
+            self._path, self.name = explicit(method, meta, episodes.alike()[0][1]), "explicit"
+        except Exception as error:
+            if asked:
+                raise
+            self.why = str(error).partition("\n")[0]
+            self.name, self._path = "vmap", by_vmap
+
+
+def one_after_the_other(reason: str) -> tuple[str, str]:
+    return (
+        "This network has an operation that cannot be batched over tasks, so tasks run one after "
+        f"the other ({reason}).",
+        f"该网络含有无法跨任务批处理的操作，因此任务将逐个运行（{reason}）。",
+    )

@@ -1,0 +1,231 @@
+"""The explicit path is the loop's gradient, whatever moves, however far, and through whatever."""
+
+import pytest
+import torch
+from torch import nn
+
+import innerloop as il
+from innerloop.outer import explicit as room
+from innerloop.outer.explicit import Unknown, explicit, native
+from innerloop.outer.explicit.descent import Walk
+from innerloop.outer.explicit.reading import read
+from innerloop.outer.explicit.rules import pointwise
+from innerloop.outer.gradient import totals
+
+WAYS = 3
+
+
+def images(tasks=2, side=8, queries=2):
+    g = torch.Generator().manual_seed(0)
+    sides = []
+    for shots in (1, queries):
+        y = torch.arange(WAYS).repeat(tasks, shots)
+        x = torch.randn(tasks, WAYS * shots, 1, side, side, generator=g, dtype=torch.float64)
+        sides.append(il.Examples(x, y, ways=WAYS))
+    return il.Episodes(*sides)
+
+
+class Residual(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv2d(4, 4, 3, padding=1), nn.BatchNorm2d(4), nn.SiLU())
+
+    def forward(self, x):
+        return x + self.body(x)
+
+
+NETWORKS = {
+    "pooled": lambda: nn.Sequential(
+        *(nn.Conv2d(1, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(2)),
+        *(nn.Conv2d(4, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(2)),
+        *(nn.Flatten(), nn.Linear(16, 4)),
+    ),
+    "strided": lambda: nn.Sequential(
+        *(nn.Conv2d(1, 4, 3, stride=2, padding=1), nn.BatchNorm2d(4), nn.LeakyReLU(0.1)),
+        *(nn.Conv2d(4, 4, 3, stride=2), nn.Tanh(), nn.Flatten(), nn.Linear(4, 4)),
+    ),
+    "residual": lambda: nn.Sequential(
+        *(nn.Conv2d(1, 4, 3, stride=2), Residual(), nn.GroupNorm(2, 4), nn.GELU(), Residual()),
+        *(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, WAYS)),
+    ),
+}
+SETTINGS = {
+    "two steps": {"inner_steps": 2},
+    "no step": {"inner_steps": 0},
+    "momentum": {"inner_optimiser": "momentum", "inner_steps": 3},
+    "adam": {"inner_optimiser": "adam", "inner_steps": 3, "inner_lr": 0.01},
+    "rmsprop, clipped": {"inner_optimiser": "rmsprop", "inner_clip": 0.5, "inner_steps": 2},
+    "learnt per step": {"inner_rates": "step", "inner_steps": 2},
+    "learnt per weight": {"inner_rates": "weight", "inner_steps": 2},
+    "biases move": {"moves": "*.bias", "inner_steps": 2},
+    "a layer is frozen": {"freeze": "0.*", "inner_steps": 2},
+    "first order": {"through": il.first_order, "inner_steps": 2},
+    "truncated": {"through": il.truncated(1), "inner_steps": 3},
+    "another inner loss": {
+        "inner_loss": lambda outputs, y: outputs.square().mean(1) + outputs[:, 0],
+        "inner_steps": 2,
+    },
+}
+
+
+@pytest.fixture(params=["kernels", "torch"], autouse=True)
+def kernels(request, monkeypatch):
+    if request.param == "torch":
+        monkeypatch.setattr(native, "library", lambda: None)
+    elif native.library() is None:
+        pytest.skip("needs a C++ compiler")
+
+
+def made(network, constructor=il.maml, **settings):
+    torch.manual_seed(0)
+    settings = {"inner_lr": 0.1, **settings}
+    learner = constructor(NETWORKS[network]().double(), **settings)
+    return learner, learner.init()
+
+
+def agrees(learner, meta, episodes, path=None):
+    plain = learner.on_path("loop").gradient(meta, episodes)
+    path = path or explicit(learner.method, meta, episodes)
+    found = totals(learner.method, meta, episodes, path=path).mean(meta.state)
+    torch.testing.assert_close(found.losses, plain.losses, rtol=1e-10, atol=1e-10)
+    torch.testing.assert_close(found.grads, plain.grads, rtol=1e-9, atol=1e-10)
+    assert found.kept.all()
+    return found
+
+
+@pytest.mark.parametrize("transductive", [False, True])
+@pytest.mark.parametrize("setting", SETTINGS)
+@pytest.mark.parametrize("network", NETWORKS)
+def test_maml(network, setting, transductive):
+    learner, meta = made(network, **SETTINGS[setting], transductive=transductive)
+    agrees(learner, meta, images())
+
+
+@pytest.mark.parametrize("transductive", [False, True])
+@pytest.mark.parametrize("constructor", [il.anil, il.boil, il.fomaml, il.meta_sgd])
+def test_the_family(constructor, transductive):
+    agrees(*made("pooled", constructor, inner_steps=3, transductive=transductive), images())
+
+
+def test_numbers_are_regressed_and_labels_told():
+    for y in (torch.randn(2, 3, 4).double(), torch.rand(2, 3, 4) > 0.5):
+        x = images().support.x
+        agrees(
+            *made("pooled", inner_steps=2), il.Episodes(il.Examples(x, y), il.Examples(x + 1, y))
+        )
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_without_room_steps_are_made_again(network):
+    learner, meta = made(network, inner_steps=3)
+    program = read(learner.method.network, meta.params, meta.state, images().support.x[0, 0])
+    walk, task = Walk(learner.method, program), images()[0]
+    with torch.no_grad():
+        kept, again = (walk.gradient(meta, task, room=room) for room in (1 << 30, 0))
+    torch.testing.assert_close(again, kept, rtol=0, atol=0)
+
+
+def test_threads_share_the_tasks():
+    learner, meta = made("pooled")
+    torch.set_num_threads(3)
+    try:
+        agrees(learner, meta, images(tasks=5))
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(1)
+
+
+def test_a_task_that_is_not_finite_is_left_out():
+    learner, meta = made("pooled")
+    episodes = images(tasks=3)
+    episodes.support.x[1, 0, 0, 0, 0] = torch.inf
+    path = explicit(learner.method, meta, images(tasks=1))
+    found = totals(learner.method, meta, episodes, path=path).mean(meta.state)
+    assert found.kept.tolist() == [True, False, True]
+    plain = learner.on_path("loop").gradient(meta, episodes)
+    torch.testing.assert_close(found.grads, plain.grads, rtol=1e-9, atol=1e-10)
+
+
+def test_a_frozen_parameter_stays_out():
+    net = NETWORKS["pooled"]().double()
+    net[0].weight.requires_grad_(False)
+    learner = il.maml(net, inner_lr=0.1, inner_steps=2)
+    found = agrees(learner, learner.init(), images())
+    assert "0.weight" not in found.grads
+
+
+def test_a_rule_that_is_wrong_is_found_out(monkeypatch):
+    learner, meta = made("strided")
+    wrong = pointwise.Pointwise(torch.tanh, lambda x, y: (1 - y * y, None))
+    target = torch.ops.aten.tanh.default
+    monkeypatch.setitem(room.reading.PATTERNS[-2].__globals__["POINTWISE"], target, wrong)
+    with pytest.raises(Unknown, match="did not agree"):
+        explicit(learner.method, meta, images())
+
+
+class Doubtful(nn.Module):
+    """Looks at its numbers to decide what to do."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.out = nn.Conv2d(1, 2, 3), nn.Linear(72, WAYS)
+
+    def forward(self, x):
+        return self.out((self.conv(x) if float(x.sum()) > 0 else self.conv(-x)).flatten(1))
+
+
+class OverRows(nn.Module):
+    """Looks at the other rows."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.out = nn.Conv2d(1, 2, 3), nn.Linear(72, WAYS)
+
+    def forward(self, x):
+        h = self.conv(x)
+        return self.out((h - h.mean(0, keepdim=True)).flatten(1)).tanh()
+
+
+def dropping():
+    return nn.Sequential(nn.Conv2d(1, 2, 3), nn.Dropout(0.5), nn.Flatten(), nn.Linear(72, WAYS))
+
+
+UNKNOWN = {
+    "dropout": (dropping, {}, "vmap", "has no rule"),
+    "branches": (Doubtful, {}, "loop", ""),
+    "an objective": (
+        NETWORKS["pooled"],
+        {"inner_loss": il.losses.objective(lambda answer, s: answer(s.x).square().mean())},
+        "vmap",
+        "runs the model itself",
+    ),
+}
+
+
+@pytest.mark.filterwarnings("ignore:This network has an operation")
+@pytest.mark.parametrize("name", UNKNOWN)
+def test_what_is_not_known_goes_down_the_general_path(name):
+    net, settings, path, why = UNKNOWN[name]
+    learner = il.maml(net().double(), inner_lr=0.1, **settings)
+    learner.gradient(learner.init(), images())
+    assert learner.path == path
+    assert why in learner.route.why
+    assert learner.route.why
+
+
+def test_rows_that_see_each_other_agree_or_are_refused():
+    learner = il.maml(OverRows().double(), inner_lr=0.1)
+    meta = learner.init()
+    try:
+        agrees(learner, meta, images())
+    except Unknown:
+        return
+
+
+def test_a_convolutional_network_takes_the_explicit_path_by_itself():
+    learner, meta = made("pooled")
+    assert learner.path == "unknown"
+    learner.gradient(meta, images())
+    assert learner.path == "explicit"
+    for path in il.outer.PATHS:
+        assert learner.on_path(path).path == path

@@ -1,0 +1,46 @@
+import pytest
+import torch
+from training_cases import small_learner
+
+import innerloop as il
+from innerloop.training.plan import changed_plan, plan_of, sentence, workers_for
+
+
+@pytest.fixture
+def four_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(4)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("four_threads")
+def test_threads_become_workers_where_a_task_keeps_a_core_busy():
+    assert workers_for(il.maml(il.models.conv4(5))) == 4
+    assert workers_for(small_learner()) == 1
+    assert workers_for(small_learner().on_path("loop")) == 4
+
+
+@pytest.mark.usefixtures("four_threads")
+@pytest.mark.parametrize(("meta_batch", "asked", "found"), [(16, 2, 2), (3, None, 3), (3, 8, 3)])
+def test_there_are_no_more_workers_than_tasks(meta_batch, asked, found):
+    assert plan_of(il.maml(il.models.conv4(5)), meta_batch, asked)["workers"] == found
+
+
+def test_a_plan_is_one_line():
+    plan = plan_of(small_learner().on_path("vmap"), 4, 1)
+    assert sentence(plan)[0] == "Plan: tasks batched (vmap), in 1 process of 1 thread."
+    assert (
+        sentence({**plan, "workers": 3, "path": "new"})[0]
+        == "Plan: new, in 3 processes of 1 thread."
+    )
+
+
+def test_another_plan_is_told_from_the_same():
+    plan = plan_of(small_learner(), 4, 2)
+    assert changed_plan(plan, plan) is None
+    old = {name: value for name, value in plan.items() if name != "workers"}
+    assert changed_plan(old, {**plan, "workers": 1}) is None, (
+        "before there were workers there was one"
+    )
+    assert changed_plan(old, plan)[0].endswith("another plan: workers was 1, is 2.")
