@@ -148,12 +148,6 @@ def test_names_stay_text_and_many_numbers_become_numbers(tmp_path, cache, monkey
     np.testing.assert_allclose(held["score"], frame["score"])
 
 
-def test_what_is_fitted_is_fitted_on_rows_spread_over_meta_training(monkeypatch):
-    monkeypatch.setattr(gathering, "CELLS", 50)
-    assert gathering.spread(np.arange(7), 5).tolist() == [*range(7)]
-    assert gathering.spread(np.arange(0, 101), 10).tolist() == [0, 25, 50, 75, 100]
-
-
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
