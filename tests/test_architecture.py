@@ -14,7 +14,7 @@ ORDER = [  # parts in one line do not import each other
     ("language",),
     ("errors",),
     ("arguments", "tree"),
-    ("core",),
+    ("core", "devices"),
     ("losses",),
     ("likelihoods",),
     ("episodes",),

@@ -2,7 +2,7 @@ import pytest
 
 from innerloop import InputError, use_language
 from innerloop.errors import InnerloopError, MissingExtra, not_one_of
-from innerloop.language import language, say
+from innerloop.language import language, say, typed
 
 VARIABLES = ("INNERLOOP_LANG", "LC_ALL", "LC_MESSAGES", "LANG")
 
@@ -56,3 +56,9 @@ def test_the_hint_is_given_in_both_languages():
     assert not_one_of("--through", ["unrolled"], "x", "truncated(N)").en == (
         "--through must be one of unrolled, truncated(N), got 'x'."
     )
+
+
+def test_a_setting_is_named_as_it_is_written_here():
+    assert say("lower --meta-batch or a-b.", "") == "lower meta_batch or a-b."
+    with typed():
+        assert say("lower --meta-batch.", "") == "lower --meta-batch."

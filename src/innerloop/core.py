@@ -154,11 +154,12 @@ class Episodes:
     def is_padded(self) -> bool:
         return self.support.mask is not None or self.query.mask is not None
 
-    def alike(self) -> list[tuple[Tensor, Episodes]]:
+    def alike(self, *, queries: bool = True) -> list[tuple[Tensor, Episodes]]:
         """[(numbers (t,), those tasks)]: tasks of equal shape together, their padding cut off.
 
         A task has as many ways as its real rows name. Without masks there is one group, and it is
-        this very batch.
+        this very batch. queries: without it they may differ in number and stay padded, which makes
+        fewer groups: for answers that do not depend on the other queries.
 
         >>> x, y = torch.zeros(2, 3, 1), torch.tensor([[0, 1, 0], [0, 1, 2]])
         >>> mask = torch.tensor([[True, True, False], [True, True, True]])
@@ -171,13 +172,16 @@ class Episodes:
         rows_and_ways = [real_rows_and_ways(side) for side in (self.support, self.query)]
         support, query = (count for count, _ in rows_and_ways)
         ways = torch.stack([named for _, named in rows_and_ways]).amax(0)
+        if not queries:
+            query = torch.full_like(query, -1)
         shapes = torch.stack([support, query, ways], 1)  # (T, 3)
         kinds, kind = shapes.unique(dim=0, return_inverse=True)
         groups = [(kind == number).nonzero().flatten() for number in range(len(kinds))]
         return [(tasks, self._only(tasks, *shapes[tasks[0]].tolist())) for tasks in groups]
 
     def _only(self, tasks: Tensor, support: int, query: int, named: int) -> Episodes:
-        """The tasks of these numbers, all of one real shape, without padding."""
+        """The tasks of these numbers, all of one real shape, without padding; but queries of which
+        the number is -1 keep theirs."""
         ways = named if self.support.is_classification else self.support.ways
         classes = None if self.classes is None else self.classes[tasks][:, :ways]
         return Episodes(
@@ -206,9 +210,10 @@ def real_rows_and_ways(examples: Examples) -> tuple[Tensor, Tensor]:
 
 def without_padding(examples: Examples, tasks: Tensor, count: int, ways: int | None) -> Examples:
     """The rows of these tasks, each of which has `count` real ones."""
-    if examples.mask is None:
+    if examples.mask is None or count < 0:
         x, y = tree_map(lambda leaf: leaf[tasks], examples.x), examples.y[tasks]
-        return Examples(x, y, ways=ways)
+        mask = None if examples.mask is None else examples.mask[tasks]
+        return Examples(x, y, mask=mask, ways=ways)
     where = examples.mask[tasks].nonzero()[:, 1].view(len(tasks), count)  # (t, count)
     x = tree_map(lambda leaf: leaf[tasks[:, None], where], examples.x)
     return Examples(x, examples.y[tasks[:, None], where], ways=ways)

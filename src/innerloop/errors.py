@@ -67,7 +67,7 @@ def not_one_of(what: str, names: Iterable[str], got: Any, *further: str) -> Inpu
     """`what` must be one of these names, or of `further` forms that a name may take.
 
     >>> print(not_one_of("--algorithm", ["maml", "anil"], "mamll"))
-    --algorithm must be one of maml, anil, got 'mamll'; did you mean maml?
+    algorithm must be one of maml, anil, got 'mamll'; did you mean maml?
     """
     names = list(names)
     en, zh = did_you_mean(got, names)

@@ -154,8 +154,7 @@ def test_an_existing_run_is_not_overwritten(tmp_path):
     with pytest.raises(il.InputError) as caught:
         train(tmp_path / "run")
     assert str(caught.value) == (
-        f"'{tmp_path}/run' already holds a run; go on with it by --resume (resume=True), or "
-        "choose another --out."
+        f"'{tmp_path}/run' already holds a run; go on with it by resume, or choose another out."
     )
     assert caught.value.exit_code == 2
 

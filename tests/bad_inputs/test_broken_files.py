@@ -185,7 +185,7 @@ TASK: list[tuple[str, Harm, str]] = [
     ("spec_unknown", lambda p: rewritten(p, spec={"algorithm": "x"}), "damaged"),
     ("run_none", lambda p: rewritten(p, run=None), "damaged"),
     ("run_empty", lambda p: rewritten(p, run={}), "damaged"),
-    ("run_gone", lambda p: shutil.rmtree(p.parent / "sine"), "say where it is with run=FOLDER"),
+    ("run_gone", lambda p: shutil.rmtree(p.parent / "sine"), "say where it is with"),
     ("run_broken", lambda p: cut(p.parent / "sine" / "settings.json"), "settings.json"),
 ]
 

@@ -31,16 +31,14 @@ def test_words_numbers_and_patterns_become_settings():
 
 def test_a_loss_of_the_user_s_own_is_imported():
     assert read("--loss", "innerloop.losses:mse")["loss"] is losses.mse
-    with pytest.raises(InputError, match=r"--inner-loss nowhere:f cannot be imported .*No module"):
+    with pytest.raises(InputError, match=r"inner_loss nowhere:f cannot be imported .*No module"):
         read("--inner-loss", "nowhere:f")
 
 
 def test_a_word_that_is_none_of_those_is_said():
-    with pytest.raises(
-        InputError, match="--inner-optimiser must be one of sgd, momentum, nesterov"
-    ):
+    with pytest.raises(InputError, match="inner_optimiser must be one of sgd, momentum, nesterov"):
         read("--inner-optimiser", "adamw")
-    with pytest.raises(InputError, match="has no option --through; it has"):
+    with pytest.raises(InputError, match="has no option through; it has"):
         read("--through", "unrolled", algorithm="fomaml")
 
 

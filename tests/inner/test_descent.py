@@ -60,3 +60,9 @@ def test_classes_are_summed_and_added_to():
     both = add_classes(first, second)
     assert both["counts"].tolist() == [1, 3, 2]
     assert class_means(both)[:, 0].tolist() == pytest.approx([1, 7 / 3, 3])
+
+
+def test_freezing_everything_is_refused():
+    with pytest.raises(il.InputError, match=r"freeze='\*' leaves the inner loop nothing to move"):
+        il.maml(torch.nn.Linear(1, 1), freeze="*")
+    assert il.maml(torch.nn.Linear(1, 1), freeze="bias").method.moving() == ["weight"]

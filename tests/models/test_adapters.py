@@ -2,10 +2,13 @@
 
 import pytest
 import torch
+from PIL import Image
+from sklearn.datasets import load_sample_images
 from torch import nn
 
 import innerloop as il
 from innerloop.models import transformer, with_adapters
+from innerloop.models.network import Network
 
 
 def batch(tasks=2):
@@ -73,15 +76,70 @@ def test_adapters_that_fit_nothing_are_said():
         with_adapters(net, rank=3)
 
 
-def test_a_backbone_of_timm():
+@pytest.fixture(scope="module")
+def photographs(tmp_path_factory):
+    """A folder of 12 classes, each of crops out of one part of a colour photograph."""
+    folder = tmp_path_factory.mktemp("photographs")
+    for number, photograph in enumerate(load_sample_images().images):
+        for part in range(6):
+            left, top = 100 * part, 60 + 100 * (part % 3)
+            place = folder / f"{number}-{part}"
+            place.mkdir()
+            for n in range(6):
+                crop = photograph[top + 6 * n : top + 6 * n + 60, left + 6 * n : left + 6 * n + 60]
+                Image.fromarray(crop).save(place / f"{n}.jpg")
+    return il.tasks.images(folder, ways=2, shots=1, queries=3, size=32)
+
+
+@pytest.mark.filterwarnings("ignore:There is a performance drop", "ignore:.*are deprecated")
+@pytest.mark.parametrize("how", ["frozen", "fine-tuned", "adapters"])
+def test_a_backbone_of_timm_meets_colour_photographs(photographs, tmp_path, how):
     timm = pytest.importorskip("timm")
     torch.manual_seed(0)
-    net = timm.create_model("resnet10t", pretrained=False, num_classes=2, in_chans=3)
-    net.requires_grad_(False)
-    net.get_classifier().requires_grad_(True)
+    small = {"img_size": 32, "patch_size": 8, "embed_dim": 24, "depth": 2, "num_heads": 2}
+    name = "vit_tiny_patch16_224"
+    before = timm.create_model(name, num_classes=2, **small)
+    torch.save(before.state_dict(), tmp_path / "pretrained.pth")  # as a download would lie there
+    file = tmp_path / "pretrained.pth"
+    net = timm.create_model(name, num_classes=2, checkpoint_path=file, **small)
+    if how == "frozen":
+        net.requires_grad_(False)
+        net.get_classifier().requires_grad_(True)
+    elif how == "adapters":
+        net = with_adapters(net, rank=2, layers="blocks.*", free="head.*")
     learner = il.maml(net, inner_lr=0.1)
-    x = torch.randn(2, 4, 3, 64, 64)
-    y = torch.arange(2).repeat(2, 2)
-    found = learner.gradient(learner.init(), il.Episodes(il.Examples(x, y), il.Examples(x, y)))
-    assert found.kept.all()
-    assert all(name.startswith("fc.") for name in found.grads)
+    start = learner.init()
+    weights = {n.replace("parametrizations.", ""): p for n, p in [*start.params.items()]}
+    weights |= {n.replace("parametrizations.", ""): p for n, p in start.state.items()}
+    for name, pretrained in before.state_dict().items():
+        kept = weights.get(name, weights.get(f"{name}.original"))
+        assert torch.equal(kept, pretrained)
+    quiet = {"progress": False, "validation_episodes": 2}
+    run = il.train(learner, photographs, steps=2, meta_batch=2, lr=0.01, **quiet)
+    moved = {n for n, p in run.meta.params.items() if not torch.equal(p, start.params[n])}
+    assert all(torch.equal(leaf, start.state[n]) for n, leaf in run.meta.state.items())
+    if how == "fine-tuned":
+        assert moved == set(dict(net.named_parameters()))
+    else:
+        assert moved
+        assert all(n.startswith("head.") or n.endswith((".up", ".down")) for n in moved)
+    episode = photographs.test.sample()[0]
+    task = run.adapt(episode.support.x, ["this", "that"])
+    alone = torch.cat([task.predict_proba(row[None]) for row in episode.query.x])
+    torch.testing.assert_close(task.predict_proba(episode.query.x), alone)
+
+
+@pytest.mark.filterwarnings("ignore:There is a performance drop")
+@pytest.mark.parametrize("name", ["resnet10t", "efficientnet_lite0", "regnetx_002"])
+def test_convolutions_of_timm_answer_as_they_do_by_themselves(name):
+    timm = pytest.importorskip("timm")
+    torch.manual_seed(0)
+    net = timm.create_model(name, num_classes=2).train()
+    x = torch.randn(6, 3, 64, 64)
+    network = Network(net)
+    params, buffers = network.init(None)
+    outputs, _ = network.observe(params, buffers, x)  # dropout off, statistics of the batch
+    for layer in net.modules():
+        if isinstance(layer, nn.Dropout):
+            layer.eval()
+    torch.testing.assert_close(outputs, net(x), rtol=1e-3, atol=1e-3)

@@ -60,12 +60,25 @@ def test_a_keras_model_that_cannot_be_used_is_refused(keras):
         il.maml(keras.Sequential([layers.Input((3,)), layers.BatchNormalization()]))
 
 
-def test_a_body_of_fastai():
+def test_bodies_of_fastai():
     vision = pytest.importorskip("fastai.vision.all")
     torch.manual_seed(0)
-    net = vision.SimpleCNN([3, 4, 4, 2])  # convolutions with batch norm, pooled and flattened
-    learner = il.maml(net, inner_lr=0.1)
     x, y = torch.randn(2, 4, 3, 16, 16), torch.arange(2).repeat(2, 2)
+    episodes = il.Episodes(il.Examples(x, y), il.Examples(x, y))
+    for net in (vision.SimpleCNN([3, 4, 4, 2]), vision.xresnet18(n_out=2)):
+        learner = il.maml(net, inner_lr=0.1)
+        found = learner.gradient(learner.init(), episodes)
+        assert found.kept.all()
+        assert learner.path == "vmap"
+        assert set(found.grads) == {n for n, _ in net.named_parameters()}
+        assert sum(float(g.abs().sum()) > 0 for g in found.grads.values()) > len(found.grads) / 2
+
+
+def test_a_tabular_model_of_fastai():
+    tabular = pytest.importorskip("fastai.tabular.all")
+    learner = il.maml(tabular.TabularModel([(3, 2)], 3, 2, [8]), inner_lr=0.1)
+    x = {"x_cat": torch.randint(3, (2, 6, 1)), "x_cont": torch.randn(2, 6, 3)}
+    y = torch.arange(2).repeat(2, 3)
     found = learner.gradient(learner.init(), il.Episodes(il.Examples(x, y), il.Examples(x, y)))
     assert found.kept.all()
-    assert all(float(g.abs().sum()) > 0 for n, g in found.grads.items() if n.endswith("weight"))
+    assert found.losses.shape == (2,)

@@ -315,3 +315,30 @@ def test_sizes_that_cannot_be_halved_are_refused():
 def test_mlp_has_the_layers_that_are_asked_for():
     assert mlp(3, 2, hidden=5, layers=1)(torch.zeros(4, 3)).shape == (4, 2)
     assert mlp(3, None, hidden=5).features == 5
+
+
+class NormAndReLU(nn.BatchNorm2d):
+    """As other houses have it: a norm whose forward goes on."""
+
+    def __init__(self, channels):
+        super().__init__(channels)
+        self.act = nn.ReLU()
+
+    def forward(self, x):
+        return self.act(super().forward(x))
+
+
+class Doubled(nn.BatchNorm2d):
+    def forward(self, x):
+        return 2 * super().forward(x)
+
+
+def test_a_batch_norm_with_a_forward_of_its_own_keeps_what_follows_or_is_refused():
+    norm = NormAndReLU(3)
+    network = Network(nn.Sequential(nn.Conv2d(3, 3, 1), norm))
+    x = torch.randn(5, 3, 4, 4)
+    outputs, seen = network.observe(*network.init(None), x)
+    torch.testing.assert_close(outputs, network.module.train()(x))
+    assert list(seen) == ["1"]
+    with pytest.raises(InputError, match=r"Doubled is a batch norm with a forward of its own"):
+        Network(nn.Sequential(nn.Conv2d(3, 3, 1), Doubled(3)))

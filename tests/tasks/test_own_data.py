@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from picture_cases import picture
+from PIL import Image
 
 import innerloop as il
 from innerloop import InputError
@@ -78,6 +79,23 @@ def test_groups_that_are_too_small_are_named():
     assert any("'tiny'" in note for note in tasks.notes)
     with pytest.raises(InputError, match="no group that is large enough: a task needs 41 rows"):
         arrays(X, X[:, 0], GROUPS, shots=40)
+
+
+def test_groups_of_one_class_each_are_no_tasks():
+    y, groups = RNG.permutation(np.repeat([0, 1], 60)), np.repeat(np.arange(12), 10)
+    with pytest.raises(
+        InputError, match=r"each of the \d+ groups of .* leave groups out, and tasks"
+    ):
+        arrays(RNG.normal(size=(120, 3)), groups % 2 + 0 * y, groups=groups)
+
+
+def test_shots_are_one_of_a_class_that_is_drawn_and_five_of_a_task_that_is_as_it_is():
+    x, y = RNG.normal(size=(300, 3)), np.repeat(np.arange(30), 10)
+    assert arrays(x, y).test.shots == 1
+    assert arrays(x, x.sum(1), groups=y).test.shots == 5
+    pairs = list(zip(x, y.tolist(), strict=True))
+    assert dataset(pairs).settings["shots"] == 1
+    assert arrays(x, y, shots=3).test.shots == 3
 
 
 def test_images_in_arrays_become_ink_between_0_and_1():
@@ -233,3 +251,27 @@ def test_much_goes_into_a_file_without_a_name(tmp_path, monkeypatch):
     monkeypatch.setattr(sys.modules["innerloop.tasks.dataset"], "IN_MEMORY", 1)
     assert torch.equal(dataset(Pictures(), ways=2).train.sample().support.x, expected)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+def test_datasets_of_hugging_face_themselves(tmp_path, monkeypatch):
+    datasets = pytest.importorskip("datasets")
+    monkeypatch.setenv("INNERLOOP_CACHE", str(tmp_path / "cache"))
+    names = [f"kind {n}" for n in range(15)]
+    rng = np.random.default_rng(0)
+    pictures = [Image.fromarray(rng.integers(0, 9, (20 + n % 5, 24, 3), "u1")) for n in range(90)]
+    columns = {"image": pictures, "label": [n % 15 for n in range(90)], "id": list(range(90))}
+    data = datasets.Dataset.from_dict(columns).cast_column("image", datasets.Image())
+    data = data.cast_column("label", datasets.ClassLabel(names=names))
+    tasks = il.tasks.dataset(data, ways=3)
+    assert tasks.input_shape == (3, 28, 28)
+    assert set(tasks.test.bank.names) < set(names)
+    assert list((tmp_path / "cache" / "images").iterdir())
+    numbers = {"x": rng.normal(size=(90, 4)).tolist(), "label": [n // 10 for n in range(90)]}
+    plain = datasets.Dataset.from_dict(numbers)
+    for form in (plain, plain.with_format("torch"), plain.with_format("numpy")):
+        assert il.tasks.dataset(form, ways=2).test.sample().support.x.shape == (1, 2, 4)
+    with pytest.raises(il.InputError, match="got a dictionary of 'train', 'test'; pass one"):
+        il.tasks.dataset(datasets.DatasetDict(train=plain, test=plain))
+    with pytest.raises(il.InputError, match="read a stream into a list first"):
+        il.tasks.dataset(plain.to_iterable_dataset())

@@ -63,7 +63,7 @@ def test_ways_are_as_many_as_the_classes_allow(count, ways):
 def test_too_few_classes_are_refused_in_a_sentence():
     with pytest.raises(
         InputError,
-        match=r"5-way tasks need at least 10 classes.*there are 9; lower --ways to 4, or add",
+        match=r"5-way tasks need at least 10 classes.*there are 9; lower ways to 4, or add",
     ):
         divide([f"c{n}" for n in range(9)], 5)
     with pytest.raises(

@@ -11,6 +11,7 @@ from innerloop.adapted.extension import gone_on
 from innerloop.adapted.extension import sentence as sentence_of_extension
 from innerloop.adapted.record import facts_of, new_settings, open_folder, run_of
 from innerloop.adapted.run import Run
+from innerloop.devices import to_device
 from innerloop.language import say
 from innerloop.outer import PATHS, Alone
 from innerloop.tasks import Tasks
@@ -49,9 +50,10 @@ class Keeper(NamedTuple):
         memory: str | None = None,
         ranks: int = 1,
     ) -> Keeper:
-        plan = plan_of(course.learner, course.meta_batch, workers, ranks)
+        plan = plan_of(course.learner, course.meta_batch, workers, ranks, course.device)
         settings = new_settings(course, tasks, plan)
         layout, start = initialise_model(course)
+        start = to_device(start, course.device)
         goes_on = resume and folder is not None and folder.exists
         if start.verdict is None and not (goes_on and memory is None):
             plan["at_once"] = at_once(course, start.last(layout), plan, memory)
@@ -76,6 +78,7 @@ class Keeper(NamedTuple):
                 warnings.warn(say(*sentence_of_extension(course, start)), stacklevel=3)
                 folder.begin_again(settings)
             history = folder.cut_history(start.step + (start.verdict is not None))
+            start = to_device(start, course.device)
         keeper = cls(course, layout, start, settings, history, folder)
         if not folder.checkpoints():
             keeper.save(start)

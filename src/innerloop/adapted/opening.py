@@ -12,11 +12,11 @@ import numpy as np
 from innerloop.adapted.artefact import VERSION, weights_digest
 from innerloop.adapted.loading import load
 from innerloop.adapted.plain import from_plain
-from innerloop.adapted.rows import on_device
 from innerloop.adapted.run import Run
 from innerloop.adapted.task import Adapted
 from innerloop.algorithms.spec import OWN, spec_from_json
 from innerloop.arguments import checked
+from innerloop.devices import device_of, to_device
 from innerloop.errors import InputError
 from innerloop.tasks.inputs import inputs_from_json
 from innerloop.training.files import damage, read_tensors
@@ -36,6 +36,7 @@ def load_adapted(
         written, first seen from the file (so that both may move together), then by its full path.
         A standalone file needs none.
     model: the Module, where it is the user's own and cannot be imported by name.
+    device: where it answers ("cuda").
     """
     path = Path(path)
     if (path / "settings.json").is_file():
@@ -95,9 +96,9 @@ def run_for(path: Path, named: dict[str, Any], run: Any, model: Any) -> Run:
     if not there:
         raise InputError(
             f"{str(path)!r} was adapted from the run {named['name']!r}, which is no longer at "
-            f"{named['absolute']!r}; say where it is with run=FOLDER (--run).",
+            f"{named['absolute']!r}; say where it is with --run.",
             f"{str(path)!r} 由运行 {named['name']!r} 适应而来，但它已不在 {named['absolute']!r}；"
-            "请用 run=文件夹（--run）指明。",
+            "请用 --run 指明。",
         )
     for place in there:
         found = load(os.path.normpath(place), model)
@@ -131,5 +132,6 @@ def check_version(path: Path, values: dict[str, Any]) -> None:
 
 def moved(task: Adapted, device: str) -> Adapted:
     """The task with its tensors on another device."""
+    place = device_of(device)
     trees = ("meta", "fast", "form", "support", "places")
-    return replace(task, **{name: on_device(getattr(task, name), device) for name in trees})
+    return replace(task, **{name: to_device(getattr(task, name), place) for name in trees})

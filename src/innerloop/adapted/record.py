@@ -53,9 +53,9 @@ def open_folder(folder: RunFolder, settings: Settings, resume: bool) -> Settings
         return None
     if not resume:
         raise InputError(
-            f"{str(path)!r} already holds a run; go on with it by --resume (resume=True), or choose "
+            f"{str(path)!r} already holds a run; go on with it by --resume, or choose "
             "another --out.",
-            f"{str(path)!r} 中已有一次运行；请用 --resume（resume=True）继续，或换一个 --out。",
+            f"{str(path)!r} 中已有一次运行；请用 --resume 继续，或换一个 --out。",
         )
     found = completed(folder.read_settings(), settings)
     if name_of(found) != name_of(settings) and not extends(found, settings):

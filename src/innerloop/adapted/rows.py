@@ -181,17 +181,6 @@ def numbers_of(meta: Meta) -> tuple[torch.dtype, torch.device]:
     return torch.float32, torch.device("cpu")
 
 
-def on_device(tree: Tree, device: str) -> Tree:
-    """The tree with its tensors there, or a sentence that says why not."""
-    try:
-        return tree_map(lambda leaf: leaf.to(device) if isinstance(leaf, Tensor) else leaf, tree)
-    except (RuntimeError, AssertionError) as error:  # torch without CUDA asserts
-        raise InputError(
-            f"device {device!r} cannot be used here ({reason(error)}); leave it out, or use 'cpu'.",
-            f"此处无法使用设备 {device!r}（{reason(error)}）；请去掉该设置，或使用 'cpu'。",
-        ) from error
-
-
 def embeds(learner: Learner) -> bool:
     """Whether the network takes whole numbers as they are: tokens, categories."""
     module = getattr(getattr(learner.method, "network", None), "module", None)

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from innerloop.adapted.rows import on_device, one_task
+from innerloop.adapted.rows import one_task
 from innerloop.adapted.task import Adapted, adapt
 from innerloop.arguments import checked
 from innerloop.core import Meta
+from innerloop.devices import device_of, to_device
 from innerloop.language import say
 from innerloop.outer import Learner
 from innerloop.tasks import Tasks
@@ -53,7 +54,9 @@ class Run:
     settings: dict[str, Any] = field(default_factory=dict)
 
     @checked(orders="8")
-    def adapt(self, x: Any, y: Any, *, orders: int | None = None) -> Adapted:
+    def adapt(
+        self, x: Any, y: Any, *, orders: int | None = None, device: str | None = None
+    ) -> Adapted:
         """Learn one new task from its examples.
 
         x: (S, ...) rows as numpy arrays or tensors, or a tree of them; where the run has `inputs`,
@@ -64,7 +67,10 @@ class Run:
             difference where each class has an output that is learnt across tasks (MAML and its
             family), and is 5 there: naming the classes otherwise then changes about 1 % of the
             answers instead of 9 %. 1 takes the sorted labels in their order.
+        device: where the task is learnt and answers ("cuda"); None: where the run's weights are.
         """
+        if device is not None:
+            return self.to(device).adapt(x, y, orders=orders)  # type: ignore[no-any-return]
         one_task(x, self.settings.get("tasks", {}).get("settings", {}).get("task"))
         return adapt(
             self.learner,
@@ -80,8 +86,9 @@ class Run:
     def to(self, device: str) -> Run:
         """The run with its weights on another device ("cuda", "cpu"); tasks adapt and answer there."""
 
-        last = self.last and on_device(self.last, device)
-        return replace(self, meta=on_device(self.meta, device), last=last)
+        place = device_of(device)
+        last = self.last and to_device(self.last, place)
+        return replace(self, meta=to_device(self.meta, place), last=last)
 
     def __deepcopy__(self, memo: Any) -> Run:
         return self  # a run does not change

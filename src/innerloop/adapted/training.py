@@ -60,6 +60,7 @@ def train(
     workers: int | None = None,
     memory: str | None = None,
     seed: int = 0,
+    device: str | None = None,
     out: str | os.PathLike[str] | None = None,
     resume: bool = False,
     progress: bool | None = None,
@@ -85,6 +86,7 @@ def train(
     memory: that a step may take ("4GB"), by default what the machine has free: as many tasks are
         taken at once as fit into it, measured on the first two. It changes the result as workers do.
     seed: of the weights, where a function builds the network, and of the training episodes.
+    device: where it learns ("cuda", "cuda:1", "mps"); None for the processor.
     out: the run's folder; None keeps the run in memory. resume: go on with the run in `out`, if
         there is one: bit for bit as if it had never stopped, where the budget is in steps. A
         larger budget (steps, minutes, patience, another target) extends it.
@@ -119,14 +121,15 @@ def train(
         validate_every=validate_every,
         validation_episodes=validation_episodes,
         seed=seed,
+        device=device,
     )
     check(save_every=save_every, workers=workers)
     if memory is not None:
         bytes_of(memory)
     if resume and out is None:
         raise InputError(
-            "resume needs the folder of the run; say which one with out=... (--out).",
-            "继续运行需要其文件夹；请用 out=...（--out）指明。",
+            "resume needs the folder of the run; say which one with --out.",
+            "继续运行需要其文件夹；请用 --out 指明。",
         )
     with ranks_here() as ranks:
         if ranks.rank > 0:  # another process writes and speaks
@@ -147,8 +150,8 @@ def train(
 def folder_at(out: str | os.PathLike[str]) -> RunFolder:
     if not os.fspath(out).strip():
         raise InputError(
-            f"out (--out) must name a folder, got {os.fspath(out)!r}; write runs/first, say.",
-            f"out（--out）必须是文件夹名称，收到 {os.fspath(out)!r}；例如 runs/first。",
+            f"--out must name a folder, got {os.fspath(out)!r}; write runs/first, say.",
+            f"--out 必须是文件夹名称，收到 {os.fspath(out)!r}；例如 runs/first。",
         )
     return RunFolder(Path(out))
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from torch import Generator
 
 from innerloop.core import Examples, Meta, Params
+from innerloop.devices import place_of, to_device
 from innerloop.inner import Adam, Descent, Untrained, first_order
 from innerloop.losses import Loss
 from innerloop.models import Network
@@ -27,7 +28,7 @@ class Scratch(Untrained, Descent):
         *,
         generator: Generator | None = None,
     ) -> list[dict[str, Params]]:
-        start = meta if generator is None else self.init(generator)
+        start = meta if generator is None else to_device(self.init(generator), place_of(meta))
         return Descent.adapt_along(self, start, support, steps)
 
 

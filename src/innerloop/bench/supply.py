@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 from innerloop import tasks
 from innerloop.algorithms import ALGORITHMS
+from innerloop.core import Meta
 from innerloop.models import conv4, mlp
-from innerloop.outer import Learner
+from innerloop.outer import Learner, Totals
 from innerloop.tasks import Tasks
 from innerloop.training import initialise_model, plan_course, step
-from innerloop.training.loop import prepare_data
+from innerloop.training.batches import prepare_data
 
 
 @dataclass(frozen=True)
@@ -62,13 +63,18 @@ def share(learner: Learner, family: Tasks, meta_batch: int, *, seconds: float, s
     )
     layout, state = initialise_model(course)
     batches = prepare_data(course, 0)
-    state = step(course, layout, state, next(batches))
+    episodes = next(batches)
+
+    def here(meta: Meta, step: int, tasks: range) -> Totals:
+        return learner.totals(meta, episodes, step=step)
+
+    state = step(course, layout, state, here)
     steps, drawing, learning = 0, 0.0, 0.0
     while steps < 3 or drawing + learning < seconds:
         began = time.perf_counter()
         episodes = next(batches)
         drawn = time.perf_counter()
-        state = step(course, layout, state, episodes)
+        state = step(course, layout, state, here)
         drawing, learning = drawing + drawn - began, learning + time.perf_counter() - drawn
         steps += 1
     return Supply(steps, drawing, learning)

@@ -12,14 +12,23 @@ import torch
 import typer
 
 from innerloop.adapted import Adapted, Run, load
-from innerloop.cli.console import AsJson, command, emit, tell
+from innerloop.cli.console import AsJson, Device, command, emit, tell
 from innerloop.cli.samples import Sample, read_support
 from innerloop.cli.settings import read_settings
 from innerloop.errors import InputError
 from innerloop.language import say
 from innerloop.training.files import read_tensors
 
-OWN = ["--support", "--out", "--target", "--standalone", "--keep-support", "--orders", "--json"]
+OWN = [
+    "--support",
+    "--out",
+    "--target",
+    "--standalone",
+    "--keep-support",
+    "--orders",
+    "--device",
+    "--json",
+]
 
 
 @command
@@ -44,6 +53,7 @@ def adapt(
     orders: Annotated[
         int | None, typer.Option(help="Adapt in so many orders of the classes, and average.")
     ] = None,
+    device: Device = None,
     json: AsJson = False,
 ) -> None:
     """Learn one new task from its examples and keep it in a small file.
@@ -52,7 +62,7 @@ def adapt(
 
     Example: innerloop adapt runs/first --support letters --out letters.safetensors
     """
-    trained = load(run)
+    trained = load(run, device=device)
     settings = read_settings(trained.learner.spec.algorithm, context.args, OWN)
     if settings:
         trained = replace(trained, learner=trained.learner.replace(**settings))

@@ -24,7 +24,7 @@ from innerloop.cli.tasks import algorithms
 from innerloop.cli.tasks import app as tasks
 from innerloop.cli.train import train
 from innerloop.errors import InnerloopError, not_one_of
-from innerloop.language import LANGUAGES, language, use_language
+from innerloop.language import LANGUAGES, language, typed, use_language
 
 
 class Commands(TyperGroup):
@@ -33,15 +33,16 @@ class Commands(TyperGroup):
     def main(self, args: Any = None, prog_name: str | None = None, **how: Any) -> Any:  # type: ignore[override]
         arguments = list(sys.argv[1:] if args is None else args)
         how["standalone_mode"] = False
-        try:
-            rest = without_language(arguments)
-            if language() == "zh":
-                translate(self)
-            code = super().main(rest, prog_name, **how)
-        except (usage.UsageError, InnerloopError) as error:
-            code = refuse(error, arguments)
-        except typer.Abort:
-            code = 130
+        with typed():
+            try:
+                rest = without_language(arguments)
+                if language() == "zh":
+                    translate(self)
+                code = super().main(rest, prog_name, **how)
+            except (usage.UsageError, InnerloopError) as error:
+                code = refuse(error, arguments)
+            except typer.Abort:
+                code = 130
         raise SystemExit(code or 0)
 
 

@@ -88,6 +88,7 @@ CHINESE = {
     "Stop at this validation accuracy or MSE; of a table: what to predict.": "验证准确率或 MSE 达到此值时停止；对表格则为要预测的列。",
     "Stop at this validation figure, also with a table.": "验证指标达到此值时停止，表格亦适用。",
     "Steps between validations.": "两次验证之间的步数。",
+    "Where to compute: cpu, cuda, cuda:1, mps; cpu without it.": "在哪里计算：cpu、cuda、cuda:1、mps；默认 cpu。",
     "Processes that share the tasks of a step.": "分担每步任务的进程数。",
     "What a step may take: 4GB.": "每步可用的内存：4GB。",
     "Decides the weights drawn and the episodes.": "决定初始权重与抽取的任务。",

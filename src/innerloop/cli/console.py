@@ -27,6 +27,9 @@ Shots = Annotated[
 ]
 Queries = Annotated[str | None, typer.Option(metavar="Q", help="Query examples per class or task.")]
 Seed = Annotated[int, typer.Option(help="Decides the weights drawn and the episodes.")]
+Device = Annotated[
+    str | None, typer.Option(help="Where to compute: cpu, cuda, cuda:1, mps; cpu without it.")
+]
 
 messages = Console(stderr=True, highlight=False)
 out = Console(highlight=False)

@@ -9,7 +9,18 @@ import typer
 
 from innerloop.adapted import Run, load
 from innerloop.adapted.loading import tasks_of as written_tasks
-from innerloop.cli.console import AsJson, Queries, Seed, Shots, Ways, command, emit, messages, tell
+from innerloop.cli.console import (
+    AsJson,
+    Device,
+    Queries,
+    Seed,
+    Shots,
+    Ways,
+    command,
+    emit,
+    messages,
+    tell,
+)
 from innerloop.cli.names import family_of, family_options, span, tasks_named
 from innerloop.cli.settings import read_settings
 from innerloop.errors import InputError
@@ -21,7 +32,7 @@ from innerloop.tasks import Tasks
 
 OWN = [
     *("--on", "--split", "--episodes", "--ways", "--shots", "--queries", "--baselines"),
-    *("--metrics", "--json"),
+    *("--metrics", "--device", "--json"),
 ]
 
 
@@ -52,6 +63,7 @@ def evaluate(
         ),
     ] = False,
     seed: Seed = 0,
+    device: Device = None,
     json: AsJson = False,
 ) -> None:
     """Adapt to tasks never seen and be judged, beside the honest alternatives on the same tasks.
@@ -61,7 +73,7 @@ def evaluate(
     Example: innerloop evaluate runs/first --shots 5 --episodes 1000
     """
     check_episodes(episodes)
-    trained = load(run)
+    trained = load(run, device=device)
     options, rest = family_options(on, context.args) if on else ({}, context.args)
     settings = read_settings(trained.learner.spec.algorithm, rest, OWN)
     learner = trained.learner.replace(**settings) if settings else trained.learner

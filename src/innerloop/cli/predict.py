@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from innerloop.adapted import Adapted, load_adapted
-from innerloop.cli.console import AsJson, command, emit, out, tell
+from innerloop.cli.console import AsJson, Device, command, emit, out, tell
 from innerloop.cli.samples import read_inputs
 from innerloop.language import say
 from innerloop.training.files import write_atomically
@@ -42,13 +42,14 @@ def predict(
     to: Annotated[
         Path | None, typer.Option("--out", help="Write all answers to a CSV file.")
     ] = None,
+    device: Device = None,
     json: AsJson = False,
 ) -> None:
     """Answer new inputs of an adapted task.
 
     Example: innerloop predict letters.safetensors photo.png more/ --out predictions.csv
     """
-    task = load_adapted(adapted, run)
+    task = load_adapted(adapted, run, device=device)
     found = answer(task, inputs)
     if to is not None:
         write_csv(to, found)
@@ -82,7 +83,7 @@ def answer(task: Adapted, paths: list[Path]) -> Answers:
 
 def as_json(task: Adapted, found: Answers) -> dict[str, Any]:
     if found.chances is None:
-        return {"inputs": found.names, "mean": found.values.tolist(), "std": None}
+        return {"inputs": found.names, "mean": found.values.tolist()}
     return {
         "inputs": found.names,
         "predictions": found.values.tolist(),

@@ -9,7 +9,7 @@ import typer
 
 from innerloop.adapted import Run
 from innerloop.adapted import train as train_run
-from innerloop.cli.console import AsJson, Queries, Seed, Shots, Ways, command, emit, tell
+from innerloop.cli.console import AsJson, Device, Queries, Seed, Shots, Ways, command, emit, tell
 from innerloop.cli.names import family_of, family_options, option_names, span, stem, tasks_named
 from innerloop.cli.settings import constructor_of, read_settings
 from innerloop.errors import InputError
@@ -22,7 +22,7 @@ OWN = [
     *("--algorithm", "--model", "--ways", "--shots", "--queries", "--steps", "--minutes"),
     *("--meta-batch", "--lr", "--optimiser", "--schedule", "--clip", "--patience", "--target"),
     *("--validate-every", "--train-ways", "--train-shots", "--train-queries", "--seed", "--out"),
-    *("--workers", "--memory", "--resume", "--json"),
+    *("--workers", "--memory", "--device", "--resume", "--json"),
 ]
 
 Number = Annotated[int | None, typer.Option()]
@@ -78,6 +78,7 @@ def train(
         str | None, typer.Option(metavar="SIZE", help="What a step may take: 4GB.")
     ] = None,
     seed: Seed = 0,
+    device: Device = None,
     out: Annotated[
         str | None,
         typer.Option(metavar="DIR", help="The run folder; runs/TASKS-ALGORITHM without it."),
@@ -128,7 +129,9 @@ def train(
     if minutes is not None and steps is None:
         training.pop("steps", None)
     folder = Path("runs") / f"{stem(tasks)}-{algorithm}" if out is None else out
-    run = train_run(learner, family, **training, seed=seed, out=folder, resume=resume)
+    run = train_run(
+        learner, family, **training, seed=seed, device=device, out=folder, resume=resume
+    )
     report(run)
     if json:
         emit(summary(run))

@@ -13,10 +13,11 @@ from torch.func import vmap
 
 from innerloop.algorithms.scratch import Scratch
 from innerloop.core import Episode, Episodes, Examples, Meta
+from innerloop.devices import place_of, to_device
 from innerloop.episodes import Draws, Stream
 from innerloop.language import say
 from innerloop.outer import Learner, tasks_at_once
-from innerloop.tree import Tree, stack
+from innerloop.tree import Tree, stack, tree_map
 
 
 def batches(
@@ -67,6 +68,7 @@ def answers(
         start, shared, over_meta = meta, [generators[0]], None
         if isinstance(learner.method, Scratch):  # weights cannot be drawn inside vmap
             start, shared, over_meta = stack([learner.init(g) for g in generators]), [], 0
+            start = to_device(start, place_of(meta))
         together = vmap(
             lambda m, e: one(m, e, *shared),
             (over_meta, 0),
@@ -77,7 +79,11 @@ def answers(
             return together(start, episodes.as_episode()), path
         except RuntimeError as error:
             failure = error
-    each = [one(meta, e, g) for e, g in zip(episodes, generators, strict=True)]
+    together_still = episodes.as_episode()  # queries that are padded stay so
+    each = [
+        one(meta, tree_map(lambda leaf: leaf[t], together_still), g)  # noqa: B023
+        for t, g in enumerate(generators)
+    ]
     if failure:  # the loop raises the model's own errors; what it can do, batching could not
         _say_that_tasks_run_one_by_one(failure)
         path = "loop"

@@ -10,6 +10,7 @@ from torch import Generator, Tensor, nn
 
 from innerloop.algorithms import finetune, nearest_centroid, nearest_neighbour, scratch
 from innerloop.core import Meta
+from innerloop.devices import CPU, to_device
 from innerloop.episodes import Stream
 from innerloop.evaluation.judging import judge_stream, likelihood_for
 from innerloop.language import say
@@ -40,7 +41,12 @@ class LeftOut:
 
 
 def untrained_baselines(
-    learner: Learner, tasks: Tasks, *, validation: int = 20, seed: int = 0
+    learner: Learner,
+    tasks: Tasks,
+    *,
+    validation: int = 20,
+    seed: int = 0,
+    place: torch.device = CPU,
 ) -> dict[str, Baseline | LeftOut]:
     """What needs no meta-training: nearest neighbour and centroid on raw inputs, and the
     learner's own network from fresh random weights for every task.
@@ -49,7 +55,7 @@ def untrained_baselines(
     `validation` tasks of the validation split (half as many for large convolutional networks).
     """
     return {
-        "from scratch": _from_scratch(learner, tasks, validation, seed),
+        "from scratch": _from_scratch(learner, tasks, validation, seed, place),
         **_nearest(tasks, seed),
     }
 
@@ -122,12 +128,14 @@ def network_for(learner: Learner, outputs: int | None, tasks: Tasks) -> Model | 
     return model if headless == (outputs is None) else None
 
 
-def _from_scratch(learner: Learner, tasks: Tasks, validation: int, seed: int) -> Baseline | LeftOut:
+def _from_scratch(
+    learner: Learner, tasks: Tasks, validation: int, seed: int, place: torch.device
+) -> Baseline | LeftOut:
     model = network_for(learner, tasks.outputs, tasks)
     if model is None:
         return _cannot_rebuild("from scratch", "从零训练")
     fresh = scratch(model)
-    meta = fresh.init(Generator().manual_seed(seed))
+    meta = to_device(fresh.init(Generator().manual_seed(seed)), place)
     return tuned(fresh, meta, tasks.validation, episodes=validation, seed=seed)
 
 

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from innerloop.arguments import checked
 from innerloop.core import Meta
+from innerloop.devices import device_of, place_of, to_device
 from innerloop.episodes import Stream
 from innerloop.errors import InputError
 from innerloop.evaluation.baselines import LeftOut, untrained_baselines
@@ -42,6 +43,7 @@ def evaluate(
     baselines: Mapping[str, Contender | LeftOut] | None = None,
     likelihood: Likelihood | None = None,
     progress: bool = False,
+    device: str | None = None,
 ) -> Scores:
     """Adapt to the support set of `episodes` new tasks and be judged on their query sets.
 
@@ -54,6 +56,7 @@ def evaluate(
         training (`untrained_baselines`); with a bare learner, none.
     likelihood: what outputs mean; by default the learner's own, else by the targets' type.
     progress: show a bar on stderr.
+    device: where tasks are adapted to ("cuda"); None: where the weights are.
 
     >>> import torch, innerloop as il
     >>> learner = il.maml(torch.nn.Linear(1, 1), inner_lr=0.05, inner_steps=5)
@@ -64,17 +67,22 @@ def evaluate(
     """
     contender, stream = _arguments(trained, where)
     learner, meta = pair(contender)
+    place = place_of(meta) if device is None else device_of(device)
+    meta = to_device(meta, place)
     how: dict[str, Any] = {"seed": seed, "batch": batch, "progress": progress}
     scores = score(learner, meta, stream, episodes=episodes, likelihood=likelihood, **how)
     if baselines is None:
         tasks = getattr(contender, "tasks", None)
-        baselines = {} if tasks is None else untrained_baselines(learner, like(tasks, stream))
+        baselines = (
+            {} if tasks is None else untrained_baselines(learner, like(tasks, stream), place=place)
+        )
     beside, left_out = {}, []
     for name, baseline in baselines.items():
         if isinstance(baseline, LeftOut):
             left_out.append(baseline.reason)
             continue
         rival, rival_meta = pair(baseline)
+        rival_meta = to_device(rival_meta, place)
         count = min(episodes, SLOW) if rival.is_heavy else episodes
         note = getattr(baseline, "note", "")
         beside[name] = score(rival, rival_meta, stream, episodes=count, note=note, **how)

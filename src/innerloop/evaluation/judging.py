@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from innerloop.core import Episodes, Examples, Meta
+from innerloop.devices import CPU, finished, place_of, to_device
 from innerloop.episodes import Stream
 from innerloop.errors import InputError
 from innerloop.evaluation.adaptation import adaptation_generator, answers, batches
@@ -108,16 +109,19 @@ def judge_stream(
             f"batch 是同时评估的任务数，至少为 1，收到 {batch}；通常用 100。",
         )
     path, found = learner.path, []
+    transductive = bool(getattr(learner.method, "transductive", False))
     for first, group in batches(
         stream, episodes, seed, batch, learner.spec.algorithm if progress else None
     ):
         likelihood = likelihood or likelihood_for(learner, group.query)
         order, parts = [], []
-        for tasks, alike in group.alike():
+        for tasks, alike in group.alike(queries=transductive):
             numbers = (first + tasks).tolist()
+            there = to_device(alike, place_of(meta))
             outputs, path = answers(
-                learner, meta, alike, path, seed=seed, numbers=numbers, steps=steps
+                learner, meta, there, path, seed=seed, numbers=numbers, steps=steps
             )
+            outputs = to_device(outputs, CPU)  # where figures are made
             each = [outputs] if steps is None else outputs.unbind(1)
             named = first + tasks if alike.task is None else alike.task
             parts.append([judge(o, alike.query, likelihood, named) for o in each])
@@ -233,10 +237,12 @@ def _worst_defined(values: Tensor) -> Tensor:
 def _milliseconds(learner: Learner, meta: Meta, episodes: Episodes, seed: int) -> float:
     """How long a task takes alone: the median of a few, after one that warms up."""
     taken: list[float] = []
+    episodes = to_device(episodes, place_of(meta))
     for t in [0, *range(len(episodes))]:
         support, generator = episodes[t].support, adaptation_generator(seed, t)
         start = time.perf_counter()
         learner.adapt(meta, support, generator=generator)
+        finished(place_of(meta))
         taken.append(1000 * (time.perf_counter() - start))
         if sum(taken) > 1000:
             break  # slow enough that warming up no longer matters

@@ -102,7 +102,15 @@ class Descent:
         if self.moves != "*":
             names = matching(names, self.moves, "moves")
         still = matching(names, self.freeze, "freeze") if self.freeze else []
-        return [name for name in names if name not in still]
+        moving = [name for name in names if name not in still]
+        if still and not moving:
+            raise InputError(
+                f"freeze={self.freeze!r} leaves the inner loop nothing to move, so a task would teach it "
+                f"nothing; leave one of these out of it: {', '.join(still)}.",
+                f"freeze={self.freeze!r} 使内循环没有可移动的参数，任务将无法教会它任何东西；"
+                f"请保留以下之一：{', '.join(still)}。",
+            )
+        return moving
 
     def is_exact(self, step: int) -> bool:
         """Whether the outer gradient passes through this inner step."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from innerloop.core import Params
+from innerloop.errors import InputError
 
 
 @dataclass
@@ -31,13 +33,24 @@ tape_in_use: ContextVar[Tape] = ContextVar("tape")
 
 
 class TaskNorm(nn.Module):
-    """A batch norm whose statistics come in and go out by the tape instead of by side effect."""
+    """A batch norm whose statistics come in and go out by the tape instead of by side effect.
+
+    Layers that it holds (timm's BatchNormAct2d: dropout, activation) run after it, in their order.
+    """
 
     def __init__(self, layer: _BatchNorm, name: str):
         super().__init__()
         self.weight, self.bias, self.eps, self.name = layer.weight, layer.bias, layer.eps, name
+        for inner, module in layer.named_children():
+            self.add_module(inner, module)
 
     def forward(self, x: Tensor) -> Tensor:
+        x = self.normalised(x)
+        for module in self.children():
+            x = module(x)
+        return x
+
+    def normalised(self, x: Tensor) -> Tensor:
         tape = tape_in_use.get()
         key = tape.key(self.name)
         reduced = [d for d in range(x.dim()) if d != 1]
@@ -74,9 +87,41 @@ def with_task_norms(module: nn.Module) -> tuple[nn.Module, list[str]]:
     made: dict[nn.Module, TaskNorm] = {}
     for name, layer in list(module.named_modules(remove_duplicate=False)):
         if isinstance(layer, _BatchNorm):
+            if layer not in made:
+                check_forward(layer)
             norm = made.setdefault(layer, TaskNorm(layer, name))
             if not name:
                 return norm, [""]
             parent, _, attribute = name.rpartition(".")
             setattr(module.get_submodule(parent), attribute, norm)
     return module, [norm.name for norm in made.values()]
+
+
+def check_forward(layer: _BatchNorm) -> None:
+    """A batch norm of another house, with a forward of its own, must do what its `TaskNorm` does."""
+    if type(layer).forward.__module__.startswith("torch."):
+        return
+    norm, alone = TaskNorm(layer, "it").eval(), copy.deepcopy(layer).eval()
+    rows, sides = 4, {"BatchNorm1d": 0, "BatchNorm2d": 2, "BatchNorm3d": 3}
+    dims = next((sides[k.__name__] for k in type(layer).__mro__ if k.__name__ in sides), 2)
+    numbers = torch.linspace(-2, 2, rows * layer.num_features * 2**dims).sin()
+    x = numbers.view(rows, layer.num_features, *[2] * dims)
+    given = None
+    if layer.running_mean is not None and layer.running_var is not None:
+        given = {"it": torch.stack([layer.running_mean, layer.running_var])}
+    token = tape_in_use.set(Tape(given, None))
+    try:
+        with torch.no_grad():
+            same = torch.allclose(norm(x), alone(x.clone()), rtol=1e-3, atol=1e-4)
+    except (RuntimeError, TypeError, NotImplementedError):
+        same = False
+    finally:
+        tape_in_use.reset(token)
+    if not same:
+        name = type(layer).__name__
+        raise InputError(
+            f"{name} is a batch norm with a forward of its own, which cannot take a task's statistics; "
+            "use torch.nn.BatchNorm2d, or a norm that looks at one row alone (GroupNorm, LayerNorm).",
+            f"{name} 是自定义 forward 的批归一化，无法使用任务的统计量；"
+            "请使用 torch.nn.BatchNorm2d，或只看单行的归一化（GroupNorm、LayerNorm）。",
+        )

@@ -7,6 +7,7 @@ import warnings
 
 from innerloop.adapted import Run, load, train
 from innerloop.algorithms import ALGORITHMS
+from innerloop.devices import place_of
 from innerloop.evaluation.baselines import (
     Baseline,
     LeftOut,
@@ -32,7 +33,7 @@ def baselines_for(run: Run, tasks: Tasks, *, pretrained: bool = True) -> Beside:
     """
     if run.learner.spec.algorithm in {"scratch", "nearest_neighbour", "nearest_centroid"}:
         pretrained = False
-    beside = untrained_baselines(run.learner, tasks)
+    beside = untrained_baselines(run.learner, tasks, place=place_of(run.meta))
     if not pretrained or run.tasks is None:
         return beside
     ready: Beside = {}
@@ -53,7 +54,7 @@ def pretrain(run: Run, learner: Learner) -> Run:
     if folder is not None and (folder / "meta.safetensors").is_file():
         kept = load(folder)
         if kept.verdict is not None:
-            return kept
+            return kept.to(str(place_of(run.meta)))
     assert run.tasks is not None
     asked = run.settings.get("training", {})
     classifies = run.tasks.kind == "classification"
@@ -67,6 +68,7 @@ def pretrain(run: Run, learner: Learner) -> Run:
         validation_episodes=EPISODES,
         meta_batch=None if classifies else asked.get("meta_batch"),
         seed=asked.get("seed", 0),
+        device=str(place_of(run.meta)),
     )
     try:
         return learn(out=folder, resume=folder is not None and (folder / "settings.json").is_file())

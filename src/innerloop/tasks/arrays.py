@@ -16,7 +16,7 @@ from innerloop.arguments import checked
 from innerloop.episodes import Span
 from innerloop.errors import InputError, not_one_of
 from innerloop.language import say
-from innerloop.tasks.base import SPLITS, Kind, Tasks
+from innerloop.tasks.base import DRAWN, SPLITS, WHOLE, Kind, Tasks
 from innerloop.tasks.classes import ClassStream
 from innerloop.tasks.images.inputs import ImageInputs
 from innerloop.tasks.inputs import Inputs
@@ -65,6 +65,13 @@ class GroupStream(PoolStream):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.kind == "classification" and self.groups and self._most_classes() < 2:
+            raise InputError(
+                f"a task needs two classes to tell apart, but each of the {len(self.groups)} groups of "
+                f"{self.name} has one alone; leave --groups out, and tasks are draws of classes.",
+                f"任务至少需要两个可区分的类别，但 {self.name} 的 {len(self.groups)} 个分组各自只有一个类别；"
+                "请去掉 --groups，任务即由类别抽取而成。",
+            )
         if not self.fit:
             largest = max(len(r) for r in self.groups.values())
             needs = least_rows(self.kind, self.ways, self.least)
@@ -76,6 +83,9 @@ class GroupStream(PoolStream):
             )
         for note in self.notes:
             warnings.warn(note, stacklevel=3)
+
+    def _most_classes(self) -> int:
+        return max(len(self.y[at].unique()) for at in self.groups.values())
 
     @cached_property
     def fit(self) -> list[str]:
@@ -123,7 +133,7 @@ def arrays(
     *,
     kind: Kind | None = None,
     ways: Span | None = None,
-    shots: Span = 5,
+    shots: Span | None = None,
     queries: Span = (1, 15),
     splits: SplitSource | None = None,
     seed: int = 0,
@@ -138,6 +148,7 @@ def arrays(
     kind: "classification", "regression" or "multilabel"; None: floating y (rows,) or (rows, out)
         is regressed, bool y (rows, out) is multilabel, any other is classified.
     ways: None for 5, or as many as the classes allow; with groups for all that a group has.
+    shots: None for 1 of each class that is drawn, and for 5 where a group is a task.
     splits: {class or group: "train" | "validation" | "test"}, or a CSV or JSON file.
     x: floating numbers become float32 and are not scaled; uint8 of images (rows, H, W), (rows, C,
         H, W) or (rows, H, W, C) become [0, 1]; other whole numbers stay as they are (tokens).
@@ -159,6 +170,7 @@ def arrays(
             f"to classify, y must hold one label per row, got shape {raw.shape}; flatten it.",
             f"分类时 y 应为每行一个标签，收到形状 {raw.shape}；请展平。",
         )
+    shots = (DRAWN if groups is None else WHOLE) if shots is None else shots
     how: dict[str, Any] = {"shots": shots, "queries": queries}
     if groups is None:
         if kind != "classification":

@@ -11,6 +11,7 @@ from innerloop.tasks.inputs import Inputs
 
 Kind = Literal["classification", "regression", "multilabel"]
 SPLITS = ("train", "validation", "test")
+DRAWN, WHOLE = 1, 5  # shots where nobody says: of a class that is drawn; of a task that is as it is
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,8 @@ from innerloop.tasks.cache import cache_folder, progress
 from innerloop.tasks.images.family import LOOKED_AT, guess_size
 from innerloop.tasks.images.inputs import ImageInputs
 from innerloop.tasks.images.pixels import as_images, is_grey, pixels
-from innerloop.tasks.images.prepared import kept
+from innerloop.tasks.images.prepared import one_by_one
+from innerloop.tasks.mapped import kept
 from innerloop.tasks.splitting import SplitSource
 
 IN_MEMORY = 512 << 20  # bytes of prepared images; more of them go into a file mapped to memory
@@ -37,7 +38,7 @@ def dataset(
     data: Any,
     *,
     ways: Span | None = None,
-    shots: Span = 1,
+    shots: Span | None = None,
     queries: Span = (1, 15),
     x: str | int | None = None,
     y: str | int | None = None,
@@ -188,6 +189,7 @@ def prepared_images(source: Source, inputs: ImageInputs, cache: str | None) -> T
     """(rows, channels, size, size) uint8, in memory or in a file that is mapped to it."""
     how: dict[str, Any] = inputs.settings
     shape = (len(source), inputs.channels, inputs.size, inputs.size)
+    doing = say("preparing images", "处理图像")
 
     def row(n: int) -> np.ndarray:
         try:
@@ -206,8 +208,9 @@ def prepared_images(source: Source, inputs: ImageInputs, cache: str | None) -> T
         short = hashlib.blake2b(key.encode(), digest_size=6).hexdigest()
         with suppress(OSError):
             folder = cache_folder() / "images" / f"dataset-{key[:60]}-{short}"
-            return kept(folder, shape, lambda n: (row(n), "", "", (0, 0))).images
-    made = progress(range(len(source)), say("preparing images", "处理图像"))
+            blocks = one_by_one(lambda n: (row(n), "", "", (0, 0)), len(source))
+            return torch.from_numpy(kept(folder, shape, blocks, doing=doing)[0])
+    made = progress(range(len(source)), doing)
     size = int(np.prod(shape))
     images = np.empty(shape, dtype=np.uint8) if size <= IN_MEMORY else on_disk(shape, size)
     for n in made:

@@ -18,7 +18,7 @@ from innerloop.core import Episodes
 from innerloop.episodes import Draws, Span
 from innerloop.errors import InputError, reason
 from innerloop.tasks.arrays import as_rows, check_rows, guess_kind
-from innerloop.tasks.base import SPLITS, Kind, Tasks
+from innerloop.tasks.base import SPLITS, WHOLE, Kind, Tasks
 from innerloop.tasks.pools import PoolStream, least_rows
 from innerloop.tree import Tree, tree_leaves, tree_map
 
@@ -53,7 +53,7 @@ class MadeStream(PoolStream):
 def function(
     f: Maker | str,
     *,
-    shots: Span = 5,
+    shots: Span = WHOLE,
     queries: Span = 15,
     kind: Kind | None = None,
     ways: Span | None = None,

@@ -10,6 +10,7 @@ import numpy as np
 from torch import Generator
 
 from innerloop.core import Episodes, Meta
+from innerloop.devices import to_device
 from innerloop.outer import Totals
 from innerloop.training.course import Course
 from innerloop.tree import tree_leaves
@@ -32,7 +33,7 @@ class Here:
         course = self._course
         purpose = "steps" if tasks.start == 0 else f"steps from task {tasks.start}"
         generator = generator_of(course.seed, purpose, step)
-        episodes = self._episodes(step, tasks)
+        episodes = to_device(self._episodes(step, tasks), course.device)
         return course.learner.totals(meta, episodes, step=step, generator=generator)
 
     def _episodes(self, step: int, tasks: range) -> Episodes:

@@ -7,6 +7,9 @@ import numbers
 from dataclasses import dataclass
 from typing import Any
 
+import torch
+
+from innerloop.devices import device_of
 from innerloop.episodes import Span, Stream, most
 from innerloop.errors import InputError
 from innerloop.outer import Learner, Suggestions
@@ -50,6 +53,7 @@ class Course:
     validation_episodes: int
     log_every: int
     seed: int
+    device: torch.device
 
 
 def plan_course(
@@ -72,6 +76,7 @@ def plan_course(
     validate_every: int | None = None,
     validation_episodes: int = EPISODES,
     seed: int = 0,
+    device: str | None = None,
 ) -> Course:
     """What the user says, and where he is silent what the learner's paper suggests."""
     suggested = learner.suggestions
@@ -136,6 +141,7 @@ def plan_course(
         validation_episodes=validation_episodes,
         log_every=10 if steps is None else max(1, steps // LINES),
         seed=seed,
+        device=device_of(device),
     )
 
 

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from innerloop.core import Episode, Episodes, Meta
+from innerloop.devices import to_device
 from innerloop.losses import mean_loss
 from innerloop.training.course import Course
 from innerloop.training.optimiser import Layout
@@ -17,6 +18,7 @@ LARGE = 1e3  # a weight of this size was never drawn: the outer loop took it the
 
 def diagnose(course: Course, layout: Layout, state: State, episodes: Episodes) -> tuple[str, str]:
     """The likeliest cause, and its remedy, in English and Chinese."""
+    episodes = to_device(episodes, course.device)
     learner, meta = course.learner, Meta(layout.unpack(state.weights), state.buffers)
     settings = learner.spec.settings
     if not finite(state.weights):

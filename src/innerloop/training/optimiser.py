@@ -127,7 +127,8 @@ def clipped(gradient: Tensor, clip: float | None) -> tuple[Tensor, float]:
     >>> clipped(torch.tensor([3.0, 4.0]), 1.0)
     (tensor([0.6000, 0.8000]), 5.0)
     """
-    length = torch.linalg.vector_norm(gradient, dtype=torch.float64).item()
+    double = None if gradient.device.type == "mps" else torch.float64
+    length = torch.linalg.vector_norm(gradient, dtype=double).item()
     if clip is None or not clip < length < math.inf:
         return gradient, length
     return gradient.mul(clip / length), length

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from innerloop.core import Meta
+from innerloop.devices import CPU
 from innerloop.errors import InputError
 from innerloop.outer import Learner, kernels
 from innerloop.outer.memory import OURS, bytes_of, free_memory, tasks_that_fit
@@ -32,7 +33,13 @@ PATHS = {
 }
 
 
-def plan_of(learner: Learner, meta_batch: int, workers: int | None, ranks: int = 1) -> Plan:
+def plan_of(
+    learner: Learner,
+    meta_batch: int,
+    workers: int | None,
+    ranks: int = 1,
+    device: torch.device = CPU,
+) -> Plan:
     """What is asked for; where nothing is, what suits the learner and this machine."""
     if meta_batch < ranks:
         raise InputError(
@@ -41,8 +48,15 @@ def plan_of(learner: Learner, meta_batch: int, workers: int | None, ranks: int =
             f"每个进程每步至少需要一个任务：meta_batch 为 {meta_batch}，而进程有 {ranks} 个；"
             "请增大 --meta-batch，或减少进程。",
         )
-    workers = workers_for(learner) if workers is None else workers
+    if device != CPU and (workers or 1) > 1:
+        raise InputError(
+            f"workers share the processor, so they do not go with --device {device}, got {workers}; "
+            "leave --workers out.",
+            f"workers 分担处理器的工作，不能与 --device {device} 同用，收到 {workers}；请去掉 --workers。",
+        )
+    workers = (workers_for(learner) if device == CPU else 1) if workers is None else workers
     return {
+        **({} if device == CPU else {"device": str(device)}),
         "path": learner.path,
         "kernels": kernels_of(learner.path),
         "ranks": ranks,
@@ -82,11 +96,11 @@ def at_once(course: Course, meta: Meta, plan: Plan, memory: str | None) -> int |
 def changed_plan(before: Plan, now: Plan) -> tuple[str, str] | None:
     """A sentence if a resumed run cannot promise the same bits."""
     before = {**BEFORE, **before}
-    differ = [key for key in now if before.get(key) != now[key]]
+    differ = [key for key in {**before, **now} if before.get(key) != now.get(key)]
     if not differ:
         return None
-    en = ", ".join(f"{key} was {before.get(key)}, is {now[key]}" for key in differ)
-    zh = "，".join(f"{key} 原为 {before.get(key)}，现为 {now[key]}" for key in differ)
+    en = ", ".join(f"{key} was {before.get(key)}, is {now.get(key)}" for key in differ)
+    zh = "，".join(f"{key} 原为 {before.get(key)}，现为 {now.get(key)}" for key in differ)
     return (
         f"This resume is no longer bit-exact, since the run began on another plan: {en}.",
         f"由于运行是在另一种方案下开始的，本次继续不再逐位一致：{zh}。",

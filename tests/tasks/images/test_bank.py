@@ -115,17 +115,17 @@ REFUSED = [
     (
         {"shots": 5, "queries": 16},
         "shots + queries must fit the smallest class: 'g1/01' has 20 images, got 5 + 16; "
-        "lower --queries.",
+        "lower queries.",
     ),
     (
         {"shots": 20},
         "shots + queries must fit the smallest class: 'g1/01' has 20 images, got 20 + 3; "
-        "lower --shots.",
+        "lower shots.",
     ),
     (
         {"ways": 4},
         "ways must not exceed the classes of a split: toy/train has 3 classes, got 4 ways; "
-        "lower --ways.",
+        "lower ways.",
     ),
     (
         {"queries": 0},

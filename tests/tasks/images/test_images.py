@@ -192,7 +192,7 @@ def test_a_preparation_that_is_killed_goes_on_where_it_stopped(tmp_path, cache, 
         images(root, size=8)
     [place] = (cache / "images").iterdir()
     assert not (place / "whole.json").exists()
-    with (place / "images.npy").open("ab") as file:
+    with (place / "rows.npy").open("ab") as file:
         file.write(b"half an image")
     again = images(root, size=8).train.bank
     assert len(made) == 33 + 72 - 30
@@ -201,7 +201,7 @@ def test_a_preparation_that_is_killed_goes_on_where_it_stopped(tmp_path, cache, 
     kills.clear()
     images(root, size=8)
     assert made == []
-    (place / "images.npy").write_bytes(b"damaged")
+    (place / "rows.npy").write_bytes(b"damaged")
     assert torch.equal(images(root, size=8).train.bank.images, expected.images)
     assert len(made) == 72
 

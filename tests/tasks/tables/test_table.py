@@ -88,7 +88,8 @@ def test_scaling_is_that_of_meta_train_rows():
     pressure = next(c for c in tasks.inputs.columns if c.name == "pressure")
     assert pressure.median == pytest.approx(train["pressure"].median())
     assert tasks.inputs.means == pytest.approx([train["score"].mean()])
-    y = tasks.train.bank.y
+    bank = tasks.train.bank
+    y = bank.y(np.arange(len(bank.order)))
     torch.testing.assert_close(
         (y.mean(), y.std()), (torch.tensor(0.0), torch.tensor(1.0)), atol=1e-2, rtol=0
     )
@@ -208,7 +209,7 @@ def test_tasks_that_are_too_small_are_listed_and_never_drawn():
     assert any("left out" in sentence for sentence in facts["warnings"])
     with pytest.raises(
         il.InputError,
-        match=r"no task with enough rows: a task needs 51 rows, the largest .* has 12 rows; lower --shots",
+        match=r"no task with enough rows: a task needs 51 rows, the largest .* has 12 rows; lower shots",
     ):
         il.tasks.table(frame, **HOW, shots=50)
 
@@ -256,7 +257,7 @@ def test_several_numbers_are_regressed_together_and_guesses_are_said():
     stages = visits().assign(stage=lambda f: (f["age"] / 20).round())
     facts = il.tasks.table_facts(stages, task="patient", target="stage", shots=1)
     assert facts["kind"] == "classification"
-    assert "different whole values; --kind says otherwise" in facts["guessed"][0]
+    assert "different whole values; kind says otherwise" in facts["guessed"][0]
     forced = il.tasks.table(stages, task="patient", target="stage", shots=1, kind="regression")
     assert forced.kind == "regression"
 
@@ -311,7 +312,7 @@ def test_a_split_that_names_no_validation_takes_some_of_train_and_unnamed_tasks_
         il.tasks.table(visits(), **HOW, split={**split, "p0": "3"})
     torn = visits().assign(fold=["train", "test"] * 180)
     with pytest.raises(
-        il.InputError, match="belongs to one split, but 'p0' has 'train' and 'test'"
+        il.InputError, match="belongs to one split, but 'p0' has 'test' and 'train'"
     ):
         il.tasks.table(torn, **HOW, split="fold")
 
@@ -397,3 +398,11 @@ def test_a_missing_file_and_a_folder_are_one_sentence(tmp_path):
     for path, what in ((tmp_path / "no.csv", "is not there"), (tmp_path, "is a folder")):
         with pytest.raises(il.InputError, match=what):
             read_table(path)
+
+
+def test_a_task_column_that_holds_one_class_each_is_the_wrong_one():
+    frame = visits().assign(side=lambda f: f["patient"].map(lambda p: "ab"[int(p[1:]) % 2]))
+    with pytest.raises(
+        il.InputError, match=r"tasks of table/\w+ has one value of the target alone"
+    ):
+        il.tasks.table(frame, task="patient", target="side")

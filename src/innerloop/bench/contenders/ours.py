@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 
 import torch
@@ -14,9 +13,10 @@ from innerloop.bench.contenders.torch_loop import LR
 from innerloop.bench.material import Arrays, Problem, module_of
 from innerloop.bench.workloads import Workload
 from innerloop.core import Episodes, Examples, Meta
-from innerloop.outer import Learner
+from innerloop.outer import Learner, Share, Totals, Workers
 from innerloop.training import Course, initialise_model, plan_course, step
-from innerloop.training.loop import prepare_data
+from innerloop.training.batches import Here
+from innerloop.training.plan import workers_for
 
 ENDLESS = 10**9
 
@@ -65,17 +65,30 @@ def episodes_of(problem: Problem) -> Episodes:
 def stepper(
     problem: Problem, learner: Learner, meta: Meta, episodes: Episodes
 ) -> Callable[[], None]:
-    """The training loop's own step: on the loop's own episodes where the workload is whole."""
+    """The training loop's own step, with the workers that it takes by itself: on the loop's own episodes
+    where the workload is whole."""
     course = course_of(problem.workload, learner)
     layout, state = initialise_model(course)
     state = state._replace(weights=layout.pack(meta.params))
-    batches = prepare_data(course, 0) if problem.workload.whole else itertools.repeat(episodes)
+    share: Share = Here(course) if problem.workload.whole else given(learner, episodes)
+    workers = Workers(share, min(workers_for(learner), len(episodes)))
 
     def advance() -> None:
         nonlocal state
-        state = step(course, layout, state, next(batches))
+        state = step(course, layout, state, workers)
 
     return advance
+
+
+def given(learner: Learner, episodes: Episodes) -> Share:
+    """The same tasks in every step."""
+
+    def share(meta: Meta, step: int, tasks: range) -> Totals:
+        some = episodes[tasks.start : tasks.stop]
+        assert isinstance(some, Episodes)
+        return learner.totals(meta, some, step=step)
+
+    return share
 
 
 def course_of(workload: Workload, learner: Learner) -> Course:

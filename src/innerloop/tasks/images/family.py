@@ -16,7 +16,7 @@ from innerloop.arguments import checked
 from innerloop.episodes import Span, as_span
 from innerloop.errors import InputError, not_one_of
 from innerloop.language import say
-from innerloop.tasks.base import SPLITS, Tasks
+from innerloop.tasks.base import DRAWN, SPLITS, Tasks
 from innerloop.tasks.images.bank import ImageBank, check_size, image_tasks
 from innerloop.tasks.images.folder import Folder, read_folder
 from innerloop.tasks.images.inputs import ImageInputs
@@ -34,7 +34,7 @@ def images(
     folder: str | PathLike[str],
     *,
     ways: Span | None = None,
-    shots: Span = 1,
+    shots: Span = DRAWN,
     queries: Span = (1, 15),
     size: int | None = None,
     grey: bool | None = None,

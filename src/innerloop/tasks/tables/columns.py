@@ -189,16 +189,15 @@ KINDS: dict[str, type[Column]] = {c.kind: c for c in (Number, Category, Boolean,
 
 def fit_column(name: str, column: Any) -> Column | str:
     """What the column says, judged by these rows alone; or why it says nothing."""
-    values = [v for v in values_of(column) if v is not None]
-    different, rows = set(values), len(column)
-    distinct = len(different)
+    present, rows = column.dropna(), len(column)
+    distinct = present.nunique()
     if distinct == 0:
         return "empty"
-    if distinct == 1 and len(values) == rows:
+    if distinct == 1 and len(present) == rows:
         return "constant"
-    if is_boolean(column, different):
+    if is_boolean(column, present):
         return Boolean.fit(name, column)
-    if is_number(column, len(values)):
+    if is_number(column, len(present)):
         return "id-like" if counts_rows(name, column, distinct) else Number.fit(name, column)
     if is_date(column):
         return Date.fit(name, column)
@@ -207,10 +206,11 @@ def fit_column(name: str, column: Any) -> Column | str:
     return Category.fit(name, column)
 
 
-def is_boolean(column: Any, values: set[str]) -> bool:
+def is_boolean(column: Any, present: Any) -> bool:
     if column.dtype == bool:
         return True
-    return column.dtype == object and {v.lower() for v in values} <= {*YES, *NO}
+    words = {*YES, *NO}
+    return column.dtype == object and all(str(v).lower() in words for v in present.unique())
 
 
 def is_number(column: Any, present: int) -> bool:

@@ -15,8 +15,20 @@ from innerloop.arguments import checked
 from innerloop.errors import InputError, did_you_mean
 from innerloop.language import say
 from innerloop.tasks.inputs import INPUTS
-from innerloop.tasks.tables.columns import Column, column_from_json, column_to_json, fit_column
-from innerloop.tasks.tables.reading import listed, numbers_of, pandas, read_table
+from innerloop.tasks.tables.columns import (
+    SURE,
+    Column,
+    column_from_json,
+    column_to_json,
+    fit_column,
+)
+from innerloop.tasks.tables.leaks import Leaks, leaks_in
+from innerloop.tasks.tables.reading import (
+    listed,
+    pandas,
+    read_table,
+    uncoded,
+)
 
 
 @dataclass(frozen=True)
@@ -65,24 +77,27 @@ class TableInputs:
         """Rows -> (rows, d). raw: a DataFrame, a dict of columns, a list of dicts, the path of a
         file, or an array (rows, features) in the order of `features`."""
         frame = self.frame(raw)
-        missing = [name for name in self.features if name not in frame.columns]
+        self.check_columns(list(frame.columns))
+        return self.encode(frame)
+
+    def check_columns(self, names: Sequence[str]) -> None:
+        missing = [name for name in self.features if name not in names]
         if missing:
-            en, zh = did_you_mean(missing[0], list(frame.columns))
+            en, zh = did_you_mean(missing[0], names)
             raise InputError(
                 f"rows must have the columns that training had: {listed(missing)} missing among "
-                f"{listed(list(frame.columns))}{en}",
-                f"输入行必须包含训练时的列：{listed(list(frame.columns))} 中缺少 {listed(missing)}{zh}",
+                f"{listed(names)}{en}",
+                f"输入行必须包含训练时的列：{listed(names)} 中缺少 {listed(missing)}{zh}",
             )
-        further = set(frame.columns) - {*self.features, *self.ignored, *self.target_names}
+        further = set(names) - {*self.features, *self.ignored, *self.target_names}
         if further:
             warnings.warn(
                 say(
                     f"Columns that training did not have are not looked at: {listed(sorted(further))}.",
                     f"训练时没有的列不会被使用：{listed(sorted(further))}。",
                 ),
-                stacklevel=2,
+                stacklevel=3,
             )
-        return self.encode(frame)
 
     def encode(self, frame: Any) -> Tensor:
         parts = [column.encode(frame[column.name]) for column in self.columns]
@@ -144,11 +159,12 @@ INPUTS["table"] = TableInputs.from_settings
 @dataclass
 class Fitted:
     """Inputs, and what was noticed on the way: columns left out and why, columns that give the
-    target away."""
+    target away, and columns that are called like an identifier."""
 
     inputs: TableInputs
     left_out: dict[str, str] = field(default_factory=dict)
-    suspects: list[str] = field(default_factory=list)
+    leaks: Leaks = field(default_factory=Leaks)
+    named_ids: list[str] = field(default_factory=list)
 
 
 def fit_inputs(
@@ -166,7 +182,7 @@ def fit_inputs(
     """
     columns, left_out = [], {}
     for name in features:
-        column = fit_column(name, train[name])
+        column = fit_column(name, uncoded(train[name]))
         if isinstance(column, str):
             left_out[name] = column
         else:
@@ -186,34 +202,7 @@ def fit_inputs(
         tuple(columns), tuple(targets), means, stds, tuple(classes), (*ignored, *left_out)
     )
     answers = numbers if numbers is not None else labels
-    return Fitted(inputs, left_out, gives_away(train, inputs, answers))
-
-
-def gives_away(train: Any, inputs: TableInputs, answers: np.ndarray | None) -> list[str]:
-    """Features from which alone a target follows without error, on these rows."""
-    if answers is None:
-        return []
-    answers = answers.reshape(len(answers), -1)
-    found = []
-    for column in inputs.columns:
-        raw = train[column.name]
-        x = numbers_of(raw) if raw.dtype.kind in "fb" or column.kind == "number" else None
-        if any(follows(raw, x, answers[:, i]) for i in range(answers.shape[1])):
-            found.append(column.name)
-    return found
-
-
-def follows(raw: Any, x: np.ndarray | None, target: np.ndarray) -> bool:
-    """Whether the target is a linear function of x, or each of few values has one target."""
-    if len(np.unique(target)) < 2:
-        return False
-    if x is not None and not np.isnan(x).any() and len(np.unique(x)) > 1:
-        with np.errstate(invalid="ignore"):
-            if abs(np.corrcoef(x, target)[0, 1]) > 0.99999:
-                return True
-    filled = raw.astype(object).where(raw.notna(), None)
-    values = filled.nunique(dropna=False)
-    if not 2 <= values <= len(target) / 4:
-        return False
-    per_value = pandas().Series(target).groupby(filled.to_numpy(), dropna=False).nunique()
-    return bool(per_value.max() == 1)
+    ids = [name for name in inputs.features if SURE.search(name)]
+    return Fitted(
+        inputs, left_out, leaks_in(train, inputs.features, answers, labels is not None), ids
+    )

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import csv
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from innerloop.errors import InputError, MissingExtra, did_you_mean, shown
+from innerloop.errors import InputError, MissingExtra, did_you_mean, reason, shown
 
 SUFFIXES = {".csv": ",", ".tsv": "\t", ".tab": "\t", ".txt": None, ".data": None, ".parquet": None}
 MISSING = ("?", "-", ".")  # besides "", NA, NaN, null, None ..., which pandas knows
@@ -42,6 +43,16 @@ def read_table(source: Any) -> Any:
     source: a path (CSV, TSV, Parquet; .gz of the first two) or a DataFrame. Text from a file stays
     text here; what a column means is decided on meta-train rows, by `columns`.
     """
+    check_source(source)
+    pd = pandas()
+    frame = source if isinstance(source, pd.DataFrame) else read_file(Path(source))
+    names = [str(name).strip() for name in frame.columns]
+    refuse_doubles(names)
+    refuse_empty(source, len(frame), len(names))
+    return plain_frame(frame)
+
+
+def check_source(source: Any) -> None:
     pd = pandas()
     if not isinstance(source, str | PathLike | pd.DataFrame):
         raise InputError(
@@ -49,8 +60,17 @@ def read_table(source: Any) -> Any:
             "pandas.DataFrame.",
             f"表格应为路径或 pandas DataFrame，收到 {shown(source)}；请用 pandas.DataFrame 包装。",
         )
-    frame = source if isinstance(source, pd.DataFrame) else read_file(Path(source))
-    names = [str(name).strip() for name in frame.columns]
+    if not isinstance(source, pd.DataFrame):
+        check_file(Path(source))
+
+
+def plain_frame(frame: Any) -> Any:
+    columns = enumerate(frame.columns)
+    plain = {str(name).strip(): plain_column(frame.iloc[:, i]) for i, name in columns}
+    return pandas().DataFrame(plain)
+
+
+def refuse_doubles(names: Sequence[str]) -> None:
     doubles = sorted({name for name in names if names.count(name) > 1})
     if doubles:
         raise InputError(
@@ -58,19 +78,28 @@ def read_table(source: Any) -> Any:
             "once; rename one.",
             f"每一列都需要自己的名称，但 {listed(doubles)} 重复出现；请改名。",
         )
-    if not len(frame) or not names:
+
+
+def refuse_empty(source: Any, rows: int, columns: int) -> None:
+    if not rows or not columns:
         raise InputError(
-            f"a table needs rows and columns, {source_name(source)} has {len(frame)} rows and "
-            f"{len(names)} columns; give one that holds data.",
-            f"表格需要有行和列，{source_name(source)} 有 {len(frame)} 行 {len(names)} 列；请给出有数据的表格。",
+            f"a table needs rows and columns, {source_name(source)} has {rows} rows and "
+            f"{columns} columns; give one that holds data.",
+            f"表格需要有行和列，{source_name(source)} 有 {rows} 行 {columns} 列；请给出有数据的表格。",
         )
-    plain = {name: plain_column(frame.iloc[:, i]) for i, name in enumerate(names)}
-    return pd.DataFrame(plain)
 
 
 def read_file(path: Path) -> Any:
     """The frame in a file, its text undecided; whatever is wrong with it in one sentence."""
-    pd = pandas()
+    with readable(path):
+        if path.suffix.lower() == ".parquet":
+            return parquet(path).read().to_pandas()
+        encoding = encoding_of(path)
+        separator, names = header_of(path, encoding)
+        return parse_text(path, separator, names, encoding)
+
+
+def check_file(path: Path) -> None:
     if not path.is_file():
         what = ("is a folder", "是文件夹") if path.is_dir() else ("is not there", "不存在")
         raise InputError(
@@ -83,41 +112,52 @@ def read_file(path: Path) -> Any:
             "save it as CSV.",
             f"表格必须是 {', '.join(SUFFIXES)}（可带 .gz）之一，收到 {path.name!r}；请另存为 CSV。",
         )
+
+
+def parse_text(source: Any, separator: str, names: list[str], encoding: str) -> Any:
+    """All cells as text; `names` are those in the first line."""
+    frame = pandas().read_csv(
+        source,
+        sep=separator,
+        dtype=str,
+        na_values=list(MISSING),
+        encoding=encoding,
+        skipinitialspace=True,
+        index_col=False,
+        skip_blank_lines=True,
+    )
+    frame.columns = names[: len(frame.columns)]  # pandas numbers doubles; we refuse them
+    return frame
+
+
+@contextmanager
+def readable(path: Path, start: int = 0) -> Iterator[None]:
+    """What another library says of a file that it cannot read, as one sentence.
+
+    start: the byte from which on its lines are counted."""
     try:
-        if path.suffix.lower() == ".parquet":
-            return read_parquet(path)
-        encoding = encoding_of(path)
-        separator, names = header_of(path, encoding)
-        frame = pd.read_csv(
-            path,
-            sep=separator,
-            dtype=str,
-            na_values=list(MISSING),
-            encoding=encoding,
-            skipinitialspace=True,
-            index_col=False,
-            skip_blank_lines=True,
-        )
-        frame.columns = names[: len(frame.columns)]  # pandas numbers doubles; we refuse them
-        return frame
-    except InputError:
-        raise
-    except MissingExtra:
+        yield
+    except (InputError, MissingExtra, OSError):
         raise
     except Exception as error:
-        reason = str(error).strip().splitlines()[0][:160] if str(error).strip() else type(error)
+        why = reason(error)
+        en, zh = (
+            (f", counted from byte {start:,}", f"，从第 {start:,} 字节起计") if start else ("", "")
+        )
         raise InputError(
-            f"{str(path)!r} cannot be read as a table ({reason}); repair it or save it anew.",
-            f"无法将 {str(path)!r} 作为表格读取（{reason}）；请修复或重新保存。",
+            f"{str(path)!r} cannot be read as a table ({why}{en}); repair it or save it anew.",
+            f"无法将 {str(path)!r} 作为表格读取（{why}{zh}）；请修复或重新保存。",
         ) from None
 
 
-def read_parquet(path: Path) -> Any:
+def parquet(path: Path) -> Any:
+    """The opened file."""
     try:
-        import pyarrow  # noqa: F401
+        from pyarrow.parquet import ParquetFile
     except ImportError:
         raise MissingExtra("table", "Reading Parquet") from None
-    return pandas().read_parquet(path)
+    with readable(path):
+        return ParquetFile(path)
 
 
 def encoding_of(path: Path) -> str:
@@ -182,6 +222,13 @@ def plain_column(column: Any) -> Any:
     return pd.Series([text_of(value) for value in column], dtype=object)
 
 
+def uncoded(column: Any) -> Any:
+    """Codes of texts as the texts, None for missing."""
+    if column.dtype != "category":
+        return column
+    return pandas().Series(values_of(column), dtype=object)
+
+
 def text_of(value: Any) -> str | None:
     """How a value is written, alike from a file and from a frame: 3.0 is "3"; None for missing.
 
@@ -201,6 +248,9 @@ def text_of(value: Any) -> str | None:
 
 def values_of(column: Any) -> list[str | None]:
     """Every value of a column as text, missing ones None."""
+    if column.dtype == "category":
+        texts = [*map(text_of, column.cat.categories), None]
+        return [texts[code] for code in column.cat.codes.tolist()]
     if column.dtype == object:
         return [v if isinstance(v, str) else text_of(v) for v in column.tolist()]
     return [text_of(value) for value in column.tolist()]
@@ -209,14 +259,17 @@ def values_of(column: Any) -> list[str | None]:
 def numbers_of(column: Any) -> np.ndarray:
     """(rows,) float64; nan where a cell is missing, is no number, or is infinite."""
     pd = pandas()
+    if column.dtype == "category":
+        of_codes = numbers_of(pd.Series(column.cat.categories.astype(object)))
+        return np.append(of_codes, np.nan)[column.cat.codes.to_numpy()]
     found = np.asarray(pd.to_numeric(column, errors="coerce"), dtype=np.float64)
     return np.where(np.isfinite(found), found, np.nan)
 
 
 def content_of(source: Any) -> str:
     """A digest of the rows: tells whether a table is still the one that a run was trained on."""
-    pd = pandas()
-    if not isinstance(source, pd.DataFrame):
+    check_source(source)
+    if not isinstance(source, pandas().DataFrame):
         with Path(source).open("rb") as file:
             return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=12)).hexdigest()
     digest = hashlib.blake2b(digest_size=12)
@@ -230,14 +283,14 @@ def source_name(source: Any) -> str:
     return repr(str(source)) if isinstance(source, str | Path) else "the DataFrame"
 
 
-def require_column(frame: Any, name: str, role: str) -> None:
+def require_column(columns: Sequence[str], name: str, role: str) -> None:
     """The column must be there: lists those that are, and the nearest name."""
-    if name in frame.columns:
+    if name in columns:
         return
-    en, zh = did_you_mean(name, list(frame.columns))
+    en, zh = did_you_mean(name, list(columns))
     raise InputError(
-        f"the {role} column must be one of {listed(list(frame.columns))}, got {name!r}{en}",
-        f"{role} 列必须是 {listed(list(frame.columns))} 之一，收到 {name!r}{zh}",
+        f"the {role} column must be one of {listed(list(columns))}, got {name!r}{en}",
+        f"{role} 列必须是 {listed(list(columns))} 之一，收到 {name!r}{zh}",
     )
 
 

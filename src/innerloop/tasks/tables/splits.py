@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from innerloop.errors import InputError
 from innerloop.tasks.splitting import by_hash, given_split
-from innerloop.tasks.tables.reading import listed, require_column, values_of
+from innerloop.tasks.tables.gathering import gathered, numbered
+from innerloop.tasks.tables.parts import Table
+from innerloop.tasks.tables.reading import listed, require_column
 
 
 def split_of(
-    frame: Any, tasks: Sequence[str], asked: str | Mapping[str, Any] | None, seed: int
+    table: Table, names: Sequence[str], of_row: np.ndarray, asked: Any, seed: int
 ) -> tuple[dict[str, str], str | None]:
     """({task: split}, the column that says so or None).
 
-    tasks: every row's task. Tasks that a file does not name are left out of the answer.
+    names: of the tasks; of_row: which one each row is of. Tasks that a file does not name are left
+    out of the answer.
     """
-    names = sorted(set(tasks))
     if asked is None:
         found = by_hash(dict.fromkeys(names, 1), least=1, seed=seed)
         if found is None:
@@ -29,7 +33,7 @@ def split_of(
                 f"（{listed(names)}）；请换一个任务列。",
             )
         return found, None
-    if not isinstance(asked, str) or (asked not in frame.columns and is_file(asked)):
+    if not isinstance(asked, str) or (asked not in table.names and is_file(asked)):
         if isinstance(asked, str) and not Path(asked).is_file():
             raise InputError(
                 f"split must name a column of the table or a file, but {asked!r} is neither; check "
@@ -37,9 +41,11 @@ def split_of(
                 f"split 必须是表格的一列或一个文件，但 {asked!r} 两者都不是；请检查路径。",
             )
         return given_split(asked, names, seed), None
-    require_column(frame, asked, "split")
+    require_column(table.names, asked, "split")
+    words, word = numbered(gathered(table, [asked], [asked])[asked])
     said: dict[str, str] = {}
-    for name, value in zip(tasks, map(str, values_of(frame[asked])), strict=True):
+    for task, place in np.unique(np.stack([of_row, word], 1), axis=0).tolist():
+        name, value = names[task], "None" if place < 0 else words[place]
         if said.setdefault(name, value) != value:
             raise InputError(
                 f"a task belongs to one split, but {name!r} has {said[name]!r} and {value!r} in "

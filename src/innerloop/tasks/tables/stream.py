@@ -20,7 +20,9 @@ from innerloop.tasks.tables.reading import listed
 class TableBank:
     """The rows of one meta-split's tasks, task after task and within a task class after class.
 
-    x: (M, d) float32. y: (M,) class numbers, (M, out) standardised numbers, or (M, out) bool.
+    order: (M,) where in the table each row lies.
+    all_x: (rows, d) float32 of all the table's rows, in memory or in a file mapped to it; all_y: (rows,) class
+        numbers, (rows, out) standardised numbers, or (rows, out) bool.
     names: of the tasks. numbers: (tasks,) their numbers in the whole table.
     starts, counts: (tasks, classes) where the rows of each class of a task begin, and how many
         they are; without classes there is one column.
@@ -28,8 +30,9 @@ class TableBank:
     unit, scale: of a single numeric target its name, and how much of it one unit of y is.
     """
 
-    x: Tensor
-    y: Tensor
+    order: np.ndarray
+    all_x: Tensor
+    all_y: Tensor
     names: tuple[str, ...]
     numbers: np.ndarray
     starts: np.ndarray
@@ -40,7 +43,14 @@ class TableBank:
     scale: float = 1.0
 
     def __repr__(self) -> str:
-        return f"TableBank({len(self.names)} tasks, {len(self.x)} rows)"
+        return f"TableBank({len(self.names)} tasks, {len(self.order)} rows)"
+
+    def x(self, rows: np.ndarray) -> Tensor:
+        """(*rows, d)"""
+        return self.all_x[torch.from_numpy(self.order[rows])]
+
+    def y(self, rows: np.ndarray) -> Tensor:
+        return self.all_y[torch.from_numpy(self.order[rows])]
 
     def __len__(self) -> int:
         return len(self.names)
@@ -89,6 +99,13 @@ class TableStream(Stream):
             raise InputError(
                 f"ways must be at least 2, got {self.ways}; one class leaves nothing to tell apart.",
                 f"ways 至少为 2，收到 {self.ways}；只有一个类别则无可区分。",
+            )
+        if self.ways is not None and len(self.bank) and (self.bank.counts > 0).sum(1).max() < 2:
+            raise InputError(
+                f"a task needs two classes to tell apart, but each of the {len(self.bank)} tasks of "
+                f"{self.name} has one value of the target alone; name another --task or --target.",
+                f"任务至少需要两个可区分的类别，但 {self.name} 的 {len(self.bank)} 个任务各自只有一个目标取值；"
+                "请换一个 --task 或 --target。",
             )
         if not len(self.places.tasks):
             most = int(self.rows.max()) if len(self.bank) else 0
@@ -209,9 +226,9 @@ class TableStream(Stream):
     def _side(self, rows: np.ndarray, real: np.ndarray, positions: np.ndarray) -> Examples:
         """Rows (T, R) of the bank as examples; those that are not real hold zeros."""
         mask = torch.from_numpy(np.ascontiguousarray(real))
-        at = torch.from_numpy(np.where(real, rows, 0))
-        x = self.bank.x[at]
-        y = torch.from_numpy(positions.astype(np.int64)) if self.ways else self.bank.y[at]
+        at = np.where(real, rows, 0)
+        x = self.bank.x(at)
+        y = torch.from_numpy(positions.astype(np.int64)) if self.ways else self.bank.y(at)
         if self._even:
             return Examples(x, y, ways=self.ways)
         x = torch.where(mask[..., None], x, 0.0)
@@ -241,7 +258,7 @@ class TableStream(Stream):
         sizes = np.sort(self.rows)
         return {
             "tasks": len(self.bank),
-            "rows": len(self.bank.x),
+            "rows": len(self.bank.order),
             "rows_per_task": [int(sizes[0]), int(sizes[-1])],
             "usable": len(self.places.tasks),
             "too_small": self.unusable,

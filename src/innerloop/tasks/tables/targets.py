@@ -48,8 +48,8 @@ def read_targets(
     """
     if not names:
         raise InputError(
-            "a table needs a target column; name it with target=... (--target).",
-            "表格需要目标列；请用 target=...（--target）指定。",
+            "a table needs a target column; name it with --target.",
+            "表格需要目标列；请用 --target 指定。",
         )
     if kind not in (None, "classification", "regression", "multilabel"):
         raise InputError(
@@ -76,16 +76,22 @@ def read_targets(
 
 def guess_kind(frame: Any, names: Sequence[str]) -> tuple[Kind, tuple[str, str]]:
     """The kind of these rows' targets, and a sentence that says so."""
-    values = {name: [v for v in values_of(frame[name]) if v is not None] for name in names}
+    each = {name: frame[name].drop_duplicates().dropna() for name in names}
     if len(names) > 1:
-        binary = all(v.lower() in BINARY for vs in values.values() for v in vs)
+        binary = all(
+            len(column) <= 2 * len(BINARY)
+            and all(str(v).lower() in BINARY for v in values_of(column))
+            for column in each.values()
+        )
         if binary:
             return "multilabel", _said(
                 "multilabel", "every target is yes or no", "每个目标都是是/否"
             )
         return "regression", _said("regression", "there are several targets", "有多个目标")
     [name] = names
-    distinct = sorted(set(values[name]))
+    if each[name].dtype.kind == "f" and len(each[name]) > FEW:
+        return "regression", _said("regression", "the target is a number", "目标是数值")
+    distinct = sorted({v for v in values_of(each[name]) if v is not None})
     read = [number_or_none(v) for v in distinct]
     if sum(number is not None for number in read) <= MOSTLY * len(distinct):
         return "classification", _said("classification", "the target is text", "目标是文本")
@@ -107,7 +113,7 @@ def _said(kind: str, why: str, why_zh: str) -> tuple[str, str]:
 
 def refuse_missing(frame: Any, names: Sequence[str]) -> None:
     for name in names:
-        missing = [n + 1 for n, value in enumerate(values_of(frame[name])) if value is None]
+        missing = (np.flatnonzero(frame[name].isna()) + 1).tolist()
         if missing:
             raise rows_are_wrong(name, "missing", "缺失", missing)
 
@@ -126,7 +132,7 @@ def numbers_in(frame: Any, name: str) -> np.ndarray:
     values = numbers_of(frame[name])
     wrong = (np.flatnonzero(np.isnan(values)) + 1).tolist()
     if wrong:
-        value = values_of(frame[name])[wrong[0] - 1]
+        [value] = values_of(frame[name].iloc[[wrong[0] - 1]])
         raise rows_are_wrong(
             name, f"no finite number (such as {value!r})", f"不是有限数值（如 {value!r}）", wrong
         )
