@@ -372,3 +372,28 @@ def in_session(number):
         if int(fields[3]) == number and fields[0] != "Z":
             found.append(int(stat.parent.name))
     return found
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is measured in a fork")
+def test_as_many_tasks_at_once_as_memory_holds(tmp_path):
+    with pytest.raises(
+        il.InputError, match="one task alone does not fit into the 0 MB that a process"
+    ):
+        train(tmp_path / "run", memory="0.01MB")
+    assert not (tmp_path / "run").exists()
+    train(tmp_path / "run", memory="4GB")
+    assert RunFolder(tmp_path / "run").read_settings()["plan"]["at_once"] is None
+
+
+def test_a_run_goes_on_with_as_many_tasks_at_once_as_it_began_with(tmp_path, monkeypatch):
+    monkeypatch.setattr("innerloop.training.plan.tasks_that_fit", lambda *_: 2)
+    how = {"meta_batch": 5, "save_every": 1}
+    peace = train(tmp_path / "run", memory="4GB", **how)
+    assert RunFolder(tmp_path / "run").read_settings()["plan"]["at_once"] == 2
+    (tmp_path / "run" / "state" / "step-6.safetensors").unlink()
+    resumed = train(tmp_path / "run", resume=True, **how)
+    assert same(resumed.last.params, peace.last.params)
+    (tmp_path / "run" / "state" / "step-6.safetensors").unlink()
+    monkeypatch.setattr("innerloop.training.plan.tasks_that_fit", lambda *_: None)
+    with pytest.warns(UserWarning, match="no longer bit-exact.*at_once was 2, is None"):
+        train(tmp_path / "run", resume=True, memory="9GB", **how)

@@ -121,6 +121,11 @@ def test_help_ends_with_an_example(command: str) -> None:
         ("train sinusoids --algorithm maml --ways 5", "--ways does not apply"),
         ("train sinusoids --algorithm maml --shots 0", "shots must be at least 1, got 0"),
         ("train sinusoids --algorithm maml --steps -1", "steps must be at least 0, got -1"),
+        ("train sinusoids --algorithm maml --workers 0", "workers must be at least 1, got 0"),
+        (
+            "train sinusoids --algorithm maml --memory 4",
+            "memory is a number of MB, GB or TB, got '4'",
+        ),
         ("train sinusoids --algorithm maml --model nope", "--model must be one of mlp"),
         ("train sinusoids --algorithm maml --model conv4", "takes images"),
         ("train sinusoids --algorithm maml --model no.such:thing", "cannot be imported"),

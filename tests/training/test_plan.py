@@ -1,9 +1,9 @@
 import pytest
 import torch
-from training_cases import small_learner
+from training_cases import small_course, small_learner
 
 import innerloop as il
-from innerloop.training.plan import changed_plan, plan_of, sentence, workers_for
+from innerloop.training.plan import at_once, changed_plan, plan_of, sentence, workers_for
 
 
 @pytest.fixture
@@ -44,3 +44,32 @@ def test_another_plan_is_told_from_the_same():
         "before there were workers there was one"
     )
     assert changed_plan(old, plan)[0].endswith("another plan: workers was 1, is 2.")
+
+
+def test_the_ranks_are_part_of_the_line_and_each_has_a_task():
+    plan = plan_of(small_learner().on_path("loop"), 6, 5, ranks=3)
+    assert (plan["ranks"], plan["workers"]) == (3, 2)
+    assert sentence(plan)[0].endswith("(loop), in 2 processes of 1 thread on each of 3 ranks.")
+    with pytest.raises(il.InputError, match="meta_batch is 2, and there are 3 processes"):
+        plan_of(small_learner(), 2, None, ranks=3)
+
+
+def noted(monkeypatch):
+    """What the fitting is asked: (tasks, memory)."""
+    asked = []
+    monkeypatch.setattr("innerloop.training.plan.free_memory", lambda: 1e9)
+    monkeypatch.setattr(
+        "innerloop.training.plan.tasks_that_fit", lambda one, meta, *what: asked.append(what)
+    )
+    return asked
+
+
+def test_memory_is_shared_among_workers_and_measured_where_a_step_may_be_large(monkeypatch):
+    asked = noted(monkeypatch)
+    for learner, memory in ((small_learner(), None), (small_learner(inner_steps=10**6), None)):
+        course = small_course(learner=learner, meta_batch=5)
+        meta = learner.init(torch.Generator().manual_seed(0))
+        at_once(course, meta, plan_of(learner, 5, 2), memory)
+    assert asked == [(3, pytest.approx(0.8e9 / 2))]
+    at_once(course, meta, plan_of(learner, 5, 1), "2GB")
+    assert asked[1] == (5, pytest.approx(1.6e9))

@@ -19,7 +19,14 @@ from innerloop.training import State, initialise_model
 from innerloop.training.course import Course
 from innerloop.training.folder import History, RunFolder, Settings, name_of
 from innerloop.training.optimiser import Layout
-from innerloop.training.plan import BEFORE, Plan, changed_plan, kernels_of, plan_of
+from innerloop.training.plan import (
+    BEFORE,
+    Plan,
+    at_once,
+    changed_plan,
+    kernels_of,
+    plan_of,
+)
 
 
 class Keeper(NamedTuple):
@@ -40,12 +47,16 @@ class Keeper(NamedTuple):
         folder: RunFolder | None,
         resume: bool,
         workers: int | None = None,
+        memory: str | None = None,
         ranks: int = 1,
     ) -> Keeper:
         plan = plan_of(course.learner, course.meta_batch, workers, ranks, course.device)
         settings = new_settings(course, tasks, plan)
         layout, start = initialise_model(course)
         start = to_device(start, course.device)
+        goes_on = resume and folder is not None and folder.exists
+        if start.verdict is None and not (goes_on and memory is None):
+            plan["at_once"] = at_once(course, start.last(layout), plan, memory)
         history: History = []
         if folder is None:
             return cls(course, layout, start, settings, history, None)
@@ -56,6 +67,8 @@ class Keeper(NamedTuple):
                 plan |= {"path": path, "kernels": kernels_of(path)}
             if workers is None:  # as it was chosen then
                 plan["workers"] = {**BEFORE, **found["plan"]}["workers"]
+            if memory is None:
+                plan["at_once"] = {**BEFORE, **found["plan"]}["at_once"]
             if (sentence := changed_plan(found["plan"], plan)) is not None:
                 warnings.warn(say(*sentence), stacklevel=3)
             folder.tidy()
@@ -75,8 +88,8 @@ class Keeper(NamedTuple):
         """The same beginning and plan for every rank: those of rank 0, which has the folder."""
         start, plan = ranks.same((self.start, self.plan))
         course = self.course
-        if plan["path"] != course.learner.path:
-            course = replace(course, learner=course.learner.on_path(plan["path"]))
+        if (path := plan["path"]) in PATHS and path != course.learner.path:
+            course = replace(course, learner=course.learner.on_path(path))
         return self._replace(course=course, start=start, settings={**self.settings, "plan": plan})
 
     @property

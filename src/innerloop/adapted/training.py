@@ -14,6 +14,7 @@ from innerloop.arguments import checked
 from innerloop.episodes import Span
 from innerloop.errors import InputError
 from innerloop.outer import Alone, Learner, LostRank, Workers, ranks_here
+from innerloop.outer.memory import bytes_of, in_chunks
 from innerloop.tasks import Tasks
 from innerloop.training import Optimiser, State, Verdict, plan_course, rounds
 from innerloop.training.batches import Here
@@ -32,6 +33,7 @@ SAVE_EVERY = 20.0  # seconds between checkpoints, where no number of steps is as
     tasks="il.tasks.digits()",
     out="'runs/first'",
     optimiser="'adam'",
+    memory="'4GB'",
     schedule="'cosine'",
     **{name: repr(usual) for name, (_, usual) in LEAST.items()},
 )
@@ -56,6 +58,7 @@ def train(
     validation_episodes: int = EPISODES,
     save_every: int | None = None,
     workers: int | None = None,
+    memory: str | None = None,
     seed: int = 0,
     device: str | None = None,
     out: str | os.PathLike[str] | None = None,
@@ -80,6 +83,8 @@ def train(
     workers: processes of one thread that share each step's tasks, this one among them; by default
         as many as torch would use threads for a convolutional network, and 1 for a small one.
         The result is the same but for rounding (and, with dropout, for what is dropped).
+    memory: that a step may take ("4GB"), by default what the machine has free: as many tasks are
+        taken at once as fit into it, measured on the first two. It changes the result as workers do.
     seed: of the weights, where a function builds the network, and of the training episodes.
     device: where it learns ("cuda", "cuda:1", "mps"); None for the processor.
     out: the run's folder; None keeps the run in memory. resume: go on with the run in `out`, if
@@ -119,6 +124,8 @@ def train(
         device=device,
     )
     check(save_every=save_every, workers=workers)
+    if memory is not None:
+        bytes_of(memory)
     if resume and out is None:
         raise InputError(
             "resume needs the folder of the run; say which one with --out.",
@@ -132,7 +139,9 @@ def train(
             folder.check_free()
         place = nullcontext() if folder is None else folder.alone()
         with without_empty_parents(folder), place, unbegun_is_undone(folder):
-            keeper = Keeper.open(course, tasks, folder, resume or ranks.again, workers, ranks.size)
+            keeper = Keeper.open(
+                course, tasks, folder, resume or ranks.again, workers, memory, ranks.size
+            )
             keeper = keeper.agreed(ranks)
             state = go(keeper, ranks, save_every, progress)
             return keeper.close(state, tasks)
@@ -178,9 +187,10 @@ def go(keeper: Keeper, ranks: Alone, save_every: int | None, progress: bool | No
     if state.verdict is not None:
         return state
     course = keeper.course
+    some = in_chunks(Here(course), keeper.plan["at_once"])
     with (
         interruptible() as interrupted,
-        Workers(Here(course), keeper.plan["workers"]) as own,
+        Workers(some, keeper.plan["workers"]) as own,
         progress_of(course, state, progress) as shown,
     ):
         share = ranks.share(own, interrupted)

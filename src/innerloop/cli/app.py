@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 from innerloop import __version__
 from innerloop.cli import usage
 from innerloop.cli.adapt import adapt
+from innerloop.cli.bench import bench
 from innerloop.cli.chinese import translate
 from innerloop.cli.compare import compare
 from innerloop.cli.console import emit, tell
@@ -80,6 +81,7 @@ app.command("compare")(compare)
 app.command("history")(history)
 app.command("adapt", context_settings=EXTRAS)(adapt)
 app.command("predict")(predict)
+app.command("bench")(bench)
 
 
 @app.callback(invoke_without_command=True)

@@ -16,6 +16,7 @@ from rich.console import Console
 
 from innerloop.errors import InnerloopError, InputError
 from innerloop.language import say
+from innerloop.outer.memory import lacks_memory
 from innerloop.outer.ranks import is_silent
 from innerloop.training.files import disk_error
 
@@ -34,9 +35,9 @@ messages = Console(stderr=True, highlight=False)
 out = Console(highlight=False)
 
 MEMORY = InputError(
-    "The memory of this machine does not suffice; lower --meta-batch, --shots, --queries or "
+    "The memory of this machine does not suffice; lower --memory, --meta-batch, --shots, --queries or "
     "--inner-steps, or take a smaller --model.",
-    "本机内存不足；请减小 --meta-batch、--shots、--queries 或 --inner-steps，或换用更小的 --model。",
+    "本机内存不足；请减小 --memory、--meta-batch、--shots、--queries 或 --inner-steps，或换用更小的 --model。",
 )
 
 
@@ -103,14 +104,6 @@ def command(function: Callable[..., Any]) -> Callable[..., Any]:
             )
 
     return run
-
-
-def lacks_memory(error: Exception) -> bool:
-    """Whether Python, torch or a device could not have the memory they asked for."""
-    if isinstance(error, MemoryError):
-        return True
-    words = ("allocate memory", "not enough memory", "out of memory", "Storage size calculation")
-    return isinstance(error, RuntimeError) and any(each in str(error) for each in words)
 
 
 def fail(sentence: str, code: int, as_json: bool = False) -> None:

@@ -22,7 +22,7 @@ OWN = [
     *("--algorithm", "--model", "--ways", "--shots", "--queries", "--steps", "--minutes"),
     *("--meta-batch", "--lr", "--optimiser", "--schedule", "--clip", "--patience", "--target"),
     *("--validate-every", "--train-ways", "--train-shots", "--train-queries", "--seed", "--out"),
-    *("--workers", "--device", "--resume", "--json"),
+    *("--workers", "--memory", "--device", "--resume", "--json"),
 ]
 
 Number = Annotated[int | None, typer.Option()]
@@ -74,6 +74,9 @@ def train(
     workers: Annotated[
         int | None, typer.Option(help="Processes that share the tasks of a step.")
     ] = None,
+    memory: Annotated[
+        str | None, typer.Option(metavar="SIZE", help="What a step may take: 4GB.")
+    ] = None,
     seed: Seed = 0,
     device: Device = None,
     out: Annotated[
@@ -116,6 +119,7 @@ def train(
         "target": stop_at,
         "validate_every": validate_every,
         "workers": workers,
+        "memory": memory,
         "ways": span("--train-ways", train_ways),
         "shots": span("--train-shots", train_shots),
         "queries": span("--train-queries", train_queries),

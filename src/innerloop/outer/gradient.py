@@ -11,9 +11,21 @@ from contextlib import contextmanager
 import torch
 from torch import Generator
 
-from innerloop.core import Episodes, Meta, Method
+from innerloop.core import Episodes, Meta, MetaGradient, Method
 from innerloop.outer.paths import Path
 from innerloop.outer.totals import Totals, sum_of
+
+
+def meta_gradient(
+    method: Method,
+    meta: Meta,
+    episodes: Episodes,
+    *,
+    path: Path,
+    generator: Generator | None = None,
+) -> MetaGradient:
+    """Losses of T tasks and the gradient of their mean, over the tasks that are finite."""
+    return totals(method, meta, episodes, path=path, generator=generator).mean(meta.state)
 
 
 def totals(

@@ -27,23 +27,38 @@ def by_vmap(
     method: Method, meta: Meta, episodes: Episodes, generator: Generator | None = None
 ) -> Totals:
     """Every operation runs on many tasks at once."""
-    chunk = tasks_at_once(episodes)
-    if chunk == 1:
-        return by_loop(method, meta, episodes, generator)
+    return sum_of(
+        Totals.of(*each_of(method, meta, part.as_episode(), generator)) for part in chunks(episodes)
+    )
+
+
+def each_of(
+    method: Method, meta: Meta, tasks: Episode, generator: Generator | None
+) -> tuple[Params, Tensor, Params]:
+    """(grads, losses, states), each with a row per task of these, whose leaves begin with T."""
     one = one_task(method, meta.state, generator)
-    together = vmap(one, in_dims=(None, 0), randomness="different")
-    starts = range(0, len(episodes), chunk)
-    chunks = [episodes[start : start + chunk].as_episode() for start in starts]  # type: ignore[union-attr]
-    return sum_of(Totals.of(*together(meta.params, some)) for some in chunks)
+    if len(tasks.support.y) > 1:
+        together = vmap(one, in_dims=(None, 0), randomness="different")
+        return together(meta.params, tasks)  # type: ignore[no-any-return]
+    alone = one(meta.params, tree_map(lambda leaf: leaf[0], tasks))
+    return tree_map(lambda leaf: leaf[None], alone)  # type: ignore[no-any-return]
 
 
 def by_loop(
     method: Method, meta: Meta, episodes: Episodes, generator: Generator | None = None
 ) -> Totals:
     """One task after the other: right for any module."""
-    one = one_task(method, meta.state, generator)
-    found = (one(meta.params, episode) for episode in episodes)
-    return sum_of(Totals.of(*tree_map(lambda leaf: leaf[None], each)) for each in found)
+    alone = (episodes[t : t + 1] for t in range(len(episodes)))
+    return sum_of(
+        Totals.of(*each_of(method, meta, each.as_episode(), generator))  # type: ignore[union-attr]
+        for each in alone
+    )
+
+
+def chunks(episodes: Episodes) -> list[Episodes]:
+    """As many tasks together as are worth while."""
+    size = tasks_at_once(episodes)
+    return [episodes[start : start + size] for start in range(0, len(episodes), size)]  # type: ignore[misc]
 
 
 def tasks_at_once(episodes: Episodes) -> int:

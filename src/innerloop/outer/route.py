@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from torch import Generator
@@ -12,10 +13,11 @@ from innerloop.errors import InnerloopError, not_one_of
 from innerloop.language import say
 from innerloop.outer.explicit import explicit
 from innerloop.outer.gradient import totals
-from innerloop.outer.paths import Path, by_loop, by_vmap
+from innerloop.outer.paths import Path, by_loop
+from innerloop.outer.recorded import Recorded
 from innerloop.outer.totals import Totals
 
-GENERAL: dict[str, Path] = {"vmap": by_vmap, "loop": by_loop}
+GENERAL: dict[str, Callable[[], Path]] = {"vmap": Recorded, "loop": lambda: by_loop}
 PATHS = ("explicit", *GENERAL)
 
 
@@ -34,7 +36,7 @@ class Route:
     def on(cls, name: str) -> Route:
         if name not in PATHS:
             raise not_one_of("a path", PATHS, name)
-        return cls(name, fixed=True, _path=GENERAL.get(name))
+        return cls(name, fixed=True, _path=GENERAL[name]() if name in GENERAL else None)
 
     def totals(
         self, method: Method, meta: Meta, episodes: Episodes, generator: Generator | None
@@ -54,27 +56,35 @@ class Route:
                 raise
             reason = f"{error.__cause__ or error}".partition("\n")[0][:120]
         for name in general:
+            path = GENERAL[name]()
             try:
-                found = totals(method, meta, episodes, path=GENERAL[name], generator=generator)
+                found = totals(method, meta, episodes, path=path, generator=generator)
             except Exception:
                 if name == general[-1]:  # the model's own error, then
                     raise
                 continue
-            self.name, self._path, self.why = name, GENERAL[name], reason
+            self.name, self._path, self.why = name, path, reason
             if name == "loop":
                 warnings.warn(say(*one_after_the_other(reason)), stacklevel=3)
             break
         return found
 
     def _choose(self, method: Method, meta: Meta, episodes: Episodes) -> None:
-        asked = self.name == "explicit"
+        [(_, alike), *_] = episodes.alike()
         try:
-            self._path, self.name = explicit(method, meta, episodes.alike()[0][1]), "explicit"
+            self._path, self.name = explicit(method, meta, alike, even_slow=self.fixed), "explicit"
         except Exception as error:
-            if asked:
-                raise
             self.why = str(error).partition("\n")[0]
-            self.name, self._path = "vmap", by_vmap
+            self.name, self._path = "vmap", GENERAL["vmap"]()
+            if self.fixed:
+                warnings.warn(say(*no_rules(self.why)), stacklevel=4)
+
+
+def no_rules(reason: str) -> tuple[str, str]:
+    return (
+        f"There is no explicit path for this learner here ({reason}), so tasks are batched.",
+        f"此学习器在此处没有 explicit 路径（{reason}），因此任务将批处理运行。",
+    )
 
 
 def one_after_the_other(reason: str) -> tuple[str, str]:

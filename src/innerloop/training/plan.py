@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import math
+import os
 import platform
 from typing import Any
 
 import torch
 
+from innerloop.core import Meta
 from innerloop.devices import CPU
 from innerloop.errors import InputError
 from innerloop.outer import Learner, kernels
+from innerloop.outer.memory import OURS, bytes_of, free_memory, tasks_that_fit
+from innerloop.training.batches import Here
+from innerloop.training.course import Course
 
 Plan = dict[str, Any]
 
+LARGE = 100e6  # bytes of weights, over all tasks and inner steps: from here on memory is measured
 BEFORE = {
     "workers": 1,
     "ranks": 1,
     "kernels": None,
+    "at_once": None,
 }  # what runs did that were written down before they could do otherwise
 PATHS = {
     "explicit": ("known layers, no graph (explicit)", "已知层，无计算图（explicit）"),
@@ -53,6 +61,7 @@ def plan_of(
         "kernels": kernels_of(learner.path),
         "ranks": ranks,
         "workers": min(workers, meta_batch // ranks),
+        "at_once": None,  # all tasks of a process, unless memory holds fewer
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
         "machine": platform.machine(),
@@ -68,6 +77,20 @@ def workers_for(learner: Learner) -> int:
     """As many as torch would use threads (physical cores, unless one says otherwise) where a task
     keeps a core busy, as convolutional networks do; one where it does not."""
     return torch.get_num_threads() if learner.is_heavy else 1
+
+
+def at_once(course: Course, meta: Meta, plan: Plan, memory: str | None) -> int | None:
+    """How many tasks each process takes at once: measured where memory is given, or where a step may
+    be large."""
+    steps = course.learner.spec.settings.get("inner_steps") or 0
+    weights = sum(p.numel() * p.element_size() for p in meta.params.values())
+    large = course.learner.is_heavy or course.meta_batch * weights * (1 + steps) > LARGE
+    if memory is None and not large:
+        return None
+    there_is = free_memory() if memory is None else bytes_of(memory)
+    beside = int(os.environ.get("LOCAL_WORLD_SIZE", 1)) if plan["ranks"] > 1 else 1
+    tasks = math.ceil(course.meta_batch / (plan["ranks"] * plan["workers"]))
+    return tasks_that_fit(Here(course), meta, tasks, there_is * OURS / plan["workers"] / beside)
 
 
 def changed_plan(before: Plan, now: Plan) -> tuple[str, str] | None:
@@ -87,14 +110,16 @@ def changed_plan(before: Plan, now: Plan) -> tuple[str, str] | None:
 def sentence(plan: Plan) -> tuple[str, str]:
     """The plan in one line.
 
-    >>> print(sentence({"path": "vmap", "ranks": 1, "workers": 2, "threads": 2})[0])
-    Plan: tasks batched (vmap), in 2 processes of 1 thread.
+    >>> print(sentence({"path": "vmap", "ranks": 1, "workers": 2, "threads": 2, "at_once": 3})[0])
+    Plan: tasks batched (vmap), 3 at once, in 2 processes of 1 thread.
     """
     en, zh = PATHS.get(plan["path"], (plan["path"], plan["path"]))
     workers, ranks = plan["workers"], plan["ranks"]
     threads = plan["threads"] if workers == 1 else 1
     processes = "process" if workers == 1 else "processes"
     thread = "thread" if threads == 1 else "threads"
+    if (some := plan["at_once"]) is not None:
+        en, zh = f"{en}, {some} at once", f"{zh}，每次 {some} 个"
     on_each, each = "", ""
     if ranks > 1:
         on_each, each = f" on each of {ranks} ranks", f"{ranks} 个 rank，各 "

@@ -85,7 +85,7 @@ def made(network, constructor=il.maml, **settings):
 
 def agrees(learner, meta, episodes, path=None):
     plain = learner.on_path("loop").gradient(meta, episodes)
-    path = path or explicit(learner.method, meta, episodes)
+    path = path or explicit(learner.method, meta, episodes, even_slow=True)
     found = totals(learner.method, meta, episodes, path=path).mean(meta.state)
     torch.testing.assert_close(found.losses, plain.losses, rtol=1e-10, atol=1e-10)
     torch.testing.assert_close(found.grads, plain.grads, rtol=1e-9, atol=1e-10)
@@ -193,6 +193,14 @@ def dropping():
 UNKNOWN = {
     "dropout": (dropping, {}, "vmap", "has no rule"),
     "branches": (Doubtful, {}, "loop", ""),
+    "a norm without rules": (
+        lambda: nn.Sequential(
+            *(nn.Conv2d(1, 2, 3), nn.GroupNorm(1, 2), nn.Flatten(), nn.Linear(72, WAYS))
+        ),
+        {},
+        "vmap",
+        "no rule of their own",
+    ),
     "an objective": (
         NETWORKS["pooled"],
         {"inner_loss": il.losses.objective(lambda answer, s: answer(s.x).square().mean())},
@@ -229,3 +237,10 @@ def test_a_convolutional_network_takes_the_explicit_path_by_itself():
     assert learner.path == "explicit"
     for path in il.outer.PATHS:
         assert learner.on_path(path).path == path
+
+
+def test_where_the_path_asked_for_cannot_be_had_the_general_one_is_taken():
+    learner = il.maml(dropping().double(), inner_lr=0.1).on_path("explicit")
+    with pytest.warns(UserWarning, match="There is no explicit path for this learner here"):
+        learner.gradient(learner.init(), images())
+    assert learner.path == "vmap"

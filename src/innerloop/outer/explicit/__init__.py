@@ -24,6 +24,7 @@ from innerloop.outer.explicit.dense import Dense, dense
 from innerloop.outer.explicit.descent import Walk
 from innerloop.outer.explicit.patterns import Unknown
 from innerloop.outer.explicit.reading import read
+from innerloop.outer.explicit.rules.derived import Derived
 from innerloop.outer.explicit.rules.layout import channels_last
 from innerloop.outer.paths import Path, one_task
 from innerloop.outer.totals import Totals, sum_of
@@ -57,9 +58,11 @@ class Explicit:
         return sum_of(alone(*self.walk.gradient(meta, episode)) for episode in episodes)
 
 
-def explicit(method: Method, meta: Meta, episodes: Episodes) -> Explicit | Dense:
+def explicit(
+    method: Method, meta: Meta, episodes: Episodes, *, even_slow: bool = False
+) -> Explicit | Dense:
     """The path for this method and tasks like these; `Unknown`, with the reason, where there is
-    none."""
+    none, or where it would be a slow one."""
     if not isinstance(method, Descent) or hasattr(method, "task_gradient"):
         raise Unknown("it is not a plain descent")
     through = method.through
@@ -77,7 +80,11 @@ def explicit(method: Method, meta: Meta, episodes: Episodes) -> Explicit | Dense
     program = read(method.network, meta.params, meta.state, x[0, 0])
     path: Explicit | Dense
     if method.network.is_convolutional:
-        path = Explicit(Walk(method, program))
+        walk = Walk(method, program)
+        derived = [op for op in walk.halves[1].ops if isinstance(op.rule, Derived)]
+        if derived and not even_slow:
+            raise Unknown(f"{len(derived)} of its operations have no rule of their own")
+        path = Explicit(walk)
     else:
         path = dense(method, program, meta)
     prove(path, method, meta, episodes)

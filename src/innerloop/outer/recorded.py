@@ -1,0 +1,161 @@
+"""The batched path, recorded: what torch is asked to do for tasks of one shape is always the same.
+
+Transforms within transforms (`vmap` of `grad` of `grad`) cost more than small operations
+themselves. So once tasks of a shape have come a few times, the operations that come out of all
+transforms are written down, and from then on replayed: the same operations on the same numbers, and
+so the same bits. A recording is believed only if its replay gives what a fresh pass gives.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Generator, Tensor, fx
+from torch.fx.experimental.proxy_tensor import make_fx
+from torch.utils._pytree import tree_flatten, tree_unflatten
+
+from innerloop.core import Episodes, Meta, Method
+from innerloop.outer.paths import by_vmap, chunks, each_of
+from innerloop.outer.totals import Totals, sum_of
+from innerloop.tree import Tree, tree_leaves
+
+SEEN_BEFORE = 3  # calls with one shape, before it is worth recording
+SHAPES = 16  # recordings kept, the latest used
+OPERATIONS = 50_000  # of a recording; a longer one would take longer to write down than it saves
+
+ATEN: Any = torch.ops.aten
+Replay = Callable[..., Totals]
+
+
+class Recorded:
+    """A path that becomes faster. It is `by_vmap` in everything else."""
+
+    def __init__(self) -> None:
+        self._met: Counter[Any] = Counter()
+        self._replays: OrderedDict[Any, Replay | None] = OrderedDict()
+
+    def __call__(
+        self, method: Method, meta: Meta, episodes: Episodes, generator: Generator | None = None
+    ) -> Totals:
+        return sum_of(self._part(method, meta, part, generator) for part in chunks(episodes))
+
+    def _part(
+        self, method: Method, meta: Meta, part: Episodes, generator: Generator | None
+    ) -> Totals:
+        given, form = tree_flatten((meta.params, meta.state, part.as_episode()))
+        key = (form, *((leaf.shape, leaf.dtype, leaf.device) for leaf in given))
+        if key not in self._replays:
+            self._met[key] += 1
+            if self._met[key] <= SEEN_BEFORE:
+                return by_vmap(method, meta, part, generator)
+            self._replays[key] = recording(method, given, form, generator)
+            if len(self._replays) > SHAPES:
+                self._replays.popitem(last=False)
+        self._replays.move_to_end(key)
+        replay = self._replays[key]
+        return by_vmap(method, meta, part, generator) if replay is None else replay(*given)
+
+
+def recording(
+    method: Method, given: list[Tensor], form: Any, generator: Generator | None
+) -> Replay | None:
+    """The operations as a function of the given tensors; None where they cannot be written down, or
+    are not the same every time."""
+
+    def fresh(*given: Tensor) -> Tree:
+        params, state, episodes = tree_unflatten(given, form)
+        return each_of(method, Meta(params, state), episodes, generator)
+
+    with as_before(generator):
+        return believed(fresh, given)
+
+
+def believed(fresh: Callable[..., Tree], given: list[Tensor]) -> Replay | None:
+    outside = torch.get_rng_state()
+    try:
+        module = make_fx(fresh)(*given)
+        if draws_elsewhere(module.graph) or len(module.graph.nodes) > OPERATIONS:
+            return None
+        without_idle_views(module.graph)
+        module.recompile()
+
+        torch.set_rng_state(outside)
+        expected = tree_leaves(fresh(*given))
+        torch.set_rng_state(outside)
+        with torch.no_grad():
+            found = tree_leaves(module(*given))
+    except Exception:
+        return None
+    alike = len(found) == len(expected) and all(map(same, found, expected))
+
+    @torch.no_grad()
+    def replay(*given: Tensor) -> Totals:
+        return Totals.of(*module(*given))
+
+    return replay if alike else None
+
+
+@contextmanager
+def as_before(generator: Generator | None) -> Iterator[None]:
+    """Whatever is drawn meanwhile, it can be drawn again afterwards."""
+    outside = torch.get_rng_state()
+    own = None if generator is None else generator.get_state()
+    try:
+        yield
+    finally:
+        torch.set_rng_state(outside)
+        if generator is not None:
+            generator.set_state(own)  # type: ignore[arg-type]
+
+
+def same(a: Tensor, b: Tensor) -> bool:
+    """The same bits, NaN included."""
+    return a.shape == b.shape and bool(((a == b) | (a != a) & (b != b)).all())
+
+
+def draws_elsewhere(graph: fx.Graph) -> bool:
+    """Whether numbers are drawn from a generator that the recording would keep."""
+    return any(
+        isinstance(argument, Generator)
+        for node in graph.nodes
+        for argument in (*node.args, *node.kwargs.values())
+    )
+
+
+def without_idle_views(graph: fx.Graph) -> None:
+    """Views of the same tensor in the same way are one, and a view that changes nothing is none.
+    They share memory, so it does not matter what is written there in between."""
+    known: dict[Any, fx.Node] = {}
+    for node in list(graph.nodes):
+        if not is_view(node):
+            continue
+        source: Any = node.args[0]
+        before, after = source.meta.get("val"), node.meta.get("val")
+        if unchanged(before, after):
+            node.replace_all_uses_with(source)
+            graph.erase_node(node)
+            continue
+        key = (node.target, str(node.args), str(node.kwargs))
+        if key in known:
+            node.replace_all_uses_with(known[key])
+            graph.erase_node(node)
+        else:
+            known[key] = node
+
+
+def is_view(node: fx.Node) -> bool:
+    target: Any = node.target
+    if node.op != "call_function" or not isinstance(target, torch._ops.OpOverload):
+        return False
+    single = isinstance(node.meta.get("val"), Tensor) and isinstance(node.args[0], fx.Node)
+    return single and (target.is_view or target is ATEN._unsafe_view.default)
+
+
+def unchanged(before: Any, after: Any) -> bool:
+    if not isinstance(before, Tensor) or not isinstance(after, Tensor):
+        return False
+    return before.shape == after.shape and before.stride() == after.stride()
