@@ -3,8 +3,9 @@
     python benchmarks/ten_jobs.py --out benchmarks/results/ten-jobs.json
 
 For each job the last commit is cloned, a virtual environment is made, innerloop is installed with
-the extras that the job needs (and pytest, to run it), and the job is done with an empty cache. Needs
-git. Writes JSON: of each job whether it was done, and how long installing and doing it took.
+the extras that the job needs (and pytest and hypothesis, by which it is run), and the job is done
+with an empty cache. Needs git. Writes JSON: of each job whether it was done, and how long
+installing and doing it took.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ def job(number: int, name: str) -> dict[str, object]:
             [sys.executable, "-m", "venv", "venv"],
             [
                 *(str(python), "-m", "pip", "install", "-q", "-c", "clone/constraints.txt"),
-                *(f"./clone[{extras}]", "pytest"),
+                *(f"./clone[{extras}]", "pytest", "hypothesis"),
             ],
         ):
             done = run(words, here)
@@ -65,6 +66,7 @@ def job(number: int, name: str) -> dict[str, object]:
             INNERLOOP_CACHE=str(here / "cache"),
         )
         ended = time.monotonic()
+        commit = run(["git", "rev-parse", "--short", "HEAD"], here / "clone").stdout.strip()
         listed = run([str(python), "-m", "pip", "list", "--format", "json"], here).stdout
         versions = {each["name"]: each["version"] for each in json.loads(listed)}
     well = done.returncode == 0 and "SKIPPED" not in done.stdout
@@ -72,10 +74,11 @@ def job(number: int, name: str) -> dict[str, object]:
         "job": name,
         "done": well,
         "extras": extras,
+        "commit": commit,
         "minutes_to_install": round((installed - began) / 60, 2),
         "minutes_to_do": round((ended - installed) / 60, 2),
         "versions": {n: versions[n] for n in VERSIONS if n in versions},
-        **({} if well else {"why": done.stdout[-500:]}),
+        **({} if well else {"why": (done.stdout + done.stderr)[-500:]}),
     }
 
 
@@ -90,7 +93,6 @@ def main() -> None:
     found = {
         "jobs": jobs,
         "done": sum(bool(each["done"]) for each in jobs),
-        "commit": run(["git", "rev-parse", "--short", "HEAD"], ROOT).stdout.strip(),
         "python": platform.python_version(),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, one thread",
         "date": datetime.date.today().isoformat(),

@@ -39,7 +39,7 @@ def make(root: Path) -> Path:
         for _ in range(8):
             age, dose = rng.normal(60, 9), rng.choice(["low", "high", ""])
             ill = "yes" if rng.random() < 0.5 else "no"
-            lines.append(f"p{patient},{age:.2f},{dose},{age + rng.normal():.2f},{ill}")
+            lines.append(f"p{patient},{age:.2f},{dose},{age + 3 * rng.normal():.2f},{ill}")
     tables = {
         "visits": lines,
         "headless": lines[:1],

@@ -69,7 +69,7 @@ def test_bodies_of_fastai():
         learner = il.maml(net, inner_lr=0.1)
         found = learner.gradient(learner.init(), episodes)
         assert found.kept.all()
-        assert learner.path == "vmap"
+        assert learner.path != "loop"
         assert set(found.grads) == {n for n, _ in net.named_parameters()}
         assert sum(float(g.abs().sum()) > 0 for g in found.grads.values()) > len(found.grads) / 2
 

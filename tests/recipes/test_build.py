@@ -50,7 +50,7 @@ def test_a_model_of_the_users_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.chdir(tmp_path)
     learner = learner_for(sinusoids(), "maml", model="mine:net")
     assert learner.init().params.keys() == {"0.weight", "0.bias"}
-    with pytest.raises(InputError, match=r"--model mine:other cannot be imported"):
+    with pytest.raises(InputError, match=r"model mine:other cannot be imported"):
         learner_for(sinusoids(), "maml", model="mine:other")
 
 
@@ -68,7 +68,7 @@ def test_a_sequence_s_features_are_the_model_s_inputs(name: str) -> None:
     learner = learner_for(sequences(), "maml", model=name)
     assert learner.spec.model.spec.settings["inputs"] == 3
     assert learner.spec.model(torch.zeros(4, 12, 3)).shape == (4, 2)
-    with pytest.raises(InputError, match=rf"{name} takes sequences .* use --model mlp"):
+    with pytest.raises(InputError, match=rf"{name} takes sequences .* use model mlp"):
         learner_for(sinusoids(), "maml", model=name)
 
 

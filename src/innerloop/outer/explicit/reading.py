@@ -20,6 +20,7 @@ def read(network: Network, params: Params, buffers: Params, row: Tensor) -> Prog
 
     Branches that depend on numbers cannot be read, since the numbers are made up.
 
+    >>> import torch
     >>> network = Network(torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.Tanh()))
     >>> program = read(network, *network.init(), torch.zeros(2))
     >>> [type(op.rule).__name__ for op in program.ops]
