@@ -26,6 +26,7 @@ from innerloop.training.plan import (
     changed_plan,
     kernels_of,
     plan_of,
+    threads_for,
 )
 
 
@@ -51,7 +52,7 @@ class Keeper(NamedTuple):
         ranks: int = 1,
     ) -> Keeper:
         plan = plan_of(course.learner, course.meta_batch, workers, ranks, course.device)
-        settings = new_settings(course, tasks, plan)
+        settings, began = new_settings(course, tasks, plan), course
         layout, start = initialise_model(course)
         start = to_device(start, course.device)
         goes_on = resume and folder is not None and folder.exists
@@ -67,6 +68,7 @@ class Keeper(NamedTuple):
                 plan |= {"path": path, "kernels": kernels_of(path)}
             if workers is None:  # as it was chosen then
                 plan["workers"] = {**BEFORE, **found["plan"]}["workers"]
+                plan["threads"] = threads_for(began.learner, plan["workers"])
             if memory is None:
                 plan["at_once"] = {**BEFORE, **found["plan"]}["at_once"]
             if (sentence := changed_plan(found["plan"], plan)) is not None:

@@ -190,7 +190,7 @@ def go(keeper: Keeper, ranks: Alone, save_every: int | None, progress: bool | No
     some = in_chunks(Here(course), keeper.plan["at_once"])
     with (
         interruptible() as interrupted,
-        Workers(some, keeper.plan["workers"]) as own,
+        Workers(some, keeper.plan["workers"], keeper.plan["threads"]) as own,
         progress_of(course, state, progress) as shown,
     ):
         share = ranks.share(own, interrupted)

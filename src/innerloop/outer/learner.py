@@ -18,6 +18,8 @@ from innerloop.outer.route import Route
 from innerloop.outer.totals import Totals
 from innerloop.tree import Tree, rows
 
+LARGE = 1_000_000  # weights
+
 
 @dataclass(frozen=True)
 class Spec:
@@ -137,9 +139,12 @@ class Learner:
     @property
     def is_heavy(self) -> bool:
         """Whether a step takes long enough that one thinks before taking thousands: the network
-        is convolutional, or its tasks run one after the other."""
+        is convolutional or large, or its tasks run one after the other."""
         network = getattr(self.method, "network", None)
-        return self.path == "loop" or bool(getattr(network, "is_convolutional", False))
+        if network is None or self.path == "loop":
+            return self.path == "loop"
+        weights = sum(p.numel() for p in network.module.parameters())
+        return bool(network.is_convolutional) or weights > LARGE
 
     def on_path(self, path: str) -> Learner:
         """The same learner with its path fixed: "explicit", "vmap" or "loop"."""

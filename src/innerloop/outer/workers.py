@@ -1,4 +1,4 @@
-"""Task parallelism on one machine: the tasks of a step in several processes with one thread each.
+"""Task parallelism on one machine: the tasks of a step in several processes of few threads each.
 
 This process does the first part of the tasks, and copies of it do the others. The parts are fixed
 by their number and are added in the order of the tasks, whoever does them: where a worker is lost
@@ -32,7 +32,8 @@ PATIENCE = 10.0  # seconds in which a worker that was told to end does so
 
 
 class Workers:
-    """The same share in `count` processes, until `close`. Every call is for the same tasks.
+    """The same share in `count` processes of so many threads, until `close`. Every call is for the
+    same tasks.
 
     The first step is done here alone, part by part: it finds the path, and compiles what there is
     to compile, before copies are made.
@@ -47,15 +48,15 @@ class Workers:
     ([10.0, 20.0], [0.0, 1.0, 2.0, 3.0, 4.0])
     """
 
-    def __init__(self, one: Share, count: int):
-        self._one, self._count = one, count
+    def __init__(self, one: Share, count: int, threads: int = 1):
+        self._one, self._count, self._threads = one, count, threads
         self._workers: list[Worker | None] | None = None
 
     def __call__(self, meta: Meta, step: int, tasks: range) -> Totals:
-        if self._count == 1:
-            return self._one(meta, step, tasks)
         parts = parts_of(tasks, self._count)
-        with one_thread():
+        with of_threads(self._threads):
+            if self._count == 1:
+                return self._one(meta, step, tasks)
             if self._workers is None:
                 found = [self._one(meta, step, part) for part in parts]
                 self._workers = self._started(meta, parts[1:], found[1:])
@@ -86,7 +87,7 @@ class Workers:
         try:
             self._shelf = Shelf(context, by_name(meta))
             for part, totals in zip(parts, found, strict=True):
-                workers.append(Worker(context, self._one, part, self._shelf, totals))
+                workers.append(Worker(context, self._one, part, self._shelf, totals, self._threads))
         except Exception as error:  # no process may be had, or what it needs cannot be sent
             warn_of_none(error)
             for worker in workers:
@@ -111,10 +112,18 @@ class Workers:
 class Worker:
     """A process that does one part of every step, when it is asked."""
 
-    def __init__(self, context: BaseContext, one: Share, part: range, shelf: Shelf, found: Totals):
+    def __init__(
+        self,
+        context: BaseContext,
+        one: Share,
+        part: range,
+        shelf: Shelf,
+        found: Totals,
+        threads: int,
+    ):
         self._shelf = Shelf(context, by_name(found))
         self._line, far = context.Pipe()
-        work = (one, part, shelf, self._shelf, far)
+        work = (one, part, shelf, self._shelf, far, threads)
         self._process = context.Process(target=do_part, args=work, daemon=True)  # type: ignore[attr-defined]
         with warnings.catch_warnings():  # it has one thread, whatever this process has
             warnings.simplefilter("ignore", DeprecationWarning)
@@ -144,13 +153,15 @@ class Worker:
         self._line.close()
 
 
-def do_part(one: Share, part: range, given: Shelf, found: Shelf, line: Connection) -> None:
+def do_part(
+    one: Share, part: range, given: Shelf, found: Shelf, line: Connection, threads: int
+) -> None:
     """A worker's life: it ends when it is told to, or when the process that made it has ended."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for that process to answer
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     threading.Thread(target=end_with_parent, daemon=True).start()
     warnings.simplefilter("ignore")  # what there is to say, the other process says
-    torch.set_num_threads(1)
+    torch.set_num_threads(threads)
     while True:
         try:
             step = line.recv()
@@ -172,9 +183,9 @@ def end_with_parent() -> None:
 
 
 @contextmanager
-def one_thread() -> Iterator[None]:
+def of_threads(count: int) -> Iterator[None]:
     before = torch.get_num_threads()
-    torch.set_num_threads(1)
+    torch.set_num_threads(count)
     try:
         yield
     finally:

@@ -55,14 +55,15 @@ def plan_of(
             f"workers 分担处理器的工作，不能与 --device {device} 同用，收到 {workers}；请去掉 --workers。",
         )
     workers = (workers_for(learner) if device == CPU else 1) if workers is None else workers
+    workers = min(workers, meta_batch // ranks)
     return {
         **({} if device == CPU else {"device": str(device)}),
         "path": learner.path,
         "kernels": kernels_of(learner.path),
         "ranks": ranks,
-        "workers": min(workers, meta_batch // ranks),
+        "workers": workers,
         "at_once": None,  # all tasks of a process, unless memory holds fewer
-        "threads": torch.get_num_threads(),
+        "threads": threads_for(learner, workers),
         "torch": torch.__version__,
         "machine": platform.machine(),
     }
@@ -77,6 +78,12 @@ def workers_for(learner: Learner) -> int:
     """As many as torch would use threads (physical cores, unless one says otherwise) where a task
     keeps a core busy, as convolutional networks do; one where it does not."""
     return torch.get_num_threads() if learner.is_heavy else 1
+
+
+def threads_for(learner: Learner, workers: int) -> int:
+    """Of each process: what torch would use, shared out, where operations are large; one where they
+    are small, since two threads then wait for each other."""
+    return max(1, torch.get_num_threads() // workers) if learner.is_heavy else 1
 
 
 def at_once(course: Course, meta: Meta, plan: Plan, memory: str | None) -> int | None:
@@ -110,12 +117,12 @@ def changed_plan(before: Plan, now: Plan) -> tuple[str, str] | None:
 def sentence(plan: Plan) -> tuple[str, str]:
     """The plan in one line.
 
-    >>> print(sentence({"path": "vmap", "ranks": 1, "workers": 2, "threads": 2, "at_once": 3})[0])
+    >>> print(sentence({"path": "vmap", "ranks": 1, "workers": 2, "threads": 1, "at_once": 3})[0])
     Plan: tasks batched (vmap), 3 at once, in 2 processes of 1 thread.
     """
     en, zh = PATHS.get(plan["path"], (plan["path"], plan["path"]))
     workers, ranks = plan["workers"], plan["ranks"]
-    threads = plan["threads"] if workers == 1 else 1
+    threads = plan["threads"]
     processes = "process" if workers == 1 else "processes"
     thread = "thread" if threads == 1 else "threads"
     if (some := plan["at_once"]) is not None:

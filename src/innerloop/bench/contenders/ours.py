@@ -16,7 +16,7 @@ from innerloop.core import Episodes, Examples, Meta
 from innerloop.outer import Learner, Share, Totals, Workers
 from innerloop.training import Course, initialise_model, plan_course, step
 from innerloop.training.batches import Here
-from innerloop.training.plan import workers_for
+from innerloop.training.plan import threads_for, workers_for
 
 ENDLESS = 10**9
 
@@ -71,7 +71,8 @@ def stepper(
     layout, state = initialise_model(course)
     state = state._replace(weights=layout.pack(meta.params))
     share: Share = Here(course) if problem.workload.whole else given(learner, episodes)
-    workers = Workers(share, min(workers_for(learner), len(episodes)))
+    count = min(workers_for(learner), len(episodes))
+    workers = Workers(share, count, threads_for(learner, count))
 
     def advance() -> None:
         nonlocal state
