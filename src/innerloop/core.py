@@ -13,7 +13,15 @@ import torch
 from torch import Generator, Tensor
 
 from innerloop.errors import InputError, shown
-from innerloop.tree import Tree, pytree, rows, tree_leaves, tree_map
+from innerloop.tree import (
+    Tree,
+    pytree,
+    rows,
+    tree_flatten,
+    tree_leaves,
+    tree_map,
+    tree_unflatten,
+)
 
 Params = dict[str, Tensor]
 
@@ -190,6 +198,17 @@ class Episodes:
             None if self.task is None else self.task[tasks],
             classes,
         )
+
+    def split(self, tasks: int) -> list[Episodes]:
+        """So many tasks each, one after the other.
+
+        >>> x = torch.zeros(6, 3, 1)
+        >>> [len(part) for part in Episodes(Examples(x, x), Examples(x, x)).split(4)]
+        [4, 2]
+        """
+        leaves, form = tree_flatten(self)
+        parts = zip(*(leaf.split(tasks) for leaf in leaves), strict=True)
+        return [tree_unflatten(part, form) for part in parts]
 
     def as_episode(self) -> Episode:
         """The same leaves as an `Episode`: what `vmap` maps over."""

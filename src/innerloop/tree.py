@@ -9,9 +9,19 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.utils import _pytree
-from torch.utils._pytree import tree_leaves, tree_map
+from torch.utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflatten
 
-__all__ = ["Tree", "detached", "pytree", "rows", "stack", "tree_leaves", "tree_map"]
+__all__ = [
+    "Tree",
+    "detached",
+    "pytree",
+    "rows",
+    "stack",
+    "tree_flatten",
+    "tree_leaves",
+    "tree_map",
+    "tree_unflatten",
+]
 
 Tree = Any
 

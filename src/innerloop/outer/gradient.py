@@ -38,7 +38,7 @@ def totals(
 ) -> Totals:
     """The sums over T tasks, of which the means are made, in the order of the tasks."""
     groups = episodes.alike()
-    with drawing_from(generator):
+    with drawing_from(generator if getattr(path, "draws", True) else None):
         found = sum_of([path(method, meta, alike, generator) for _, alike in groups])
     if len(groups) == 1:
         return found

@@ -21,6 +21,8 @@ ROWS_AT_ONCE = 256
 
 OneTask = Callable[[Params, Episode], tuple[Params, Tensor, Params]]
 Path = Callable[[Method, Meta, Episodes, Generator | None], Totals]
+"""(method, meta, tasks of one shape, generator) -> their sums; one with `draws = False` never asks
+for random numbers."""
 
 
 def by_vmap(
@@ -48,17 +50,15 @@ def by_loop(
     method: Method, meta: Meta, episodes: Episodes, generator: Generator | None = None
 ) -> Totals:
     """One task after the other: right for any module."""
-    alone = (episodes[t : t + 1] for t in range(len(episodes)))
     return sum_of(
-        Totals.of(*each_of(method, meta, each.as_episode(), generator))  # type: ignore[union-attr]
-        for each in alone
+        Totals.of(*each_of(method, meta, alone.as_episode(), generator))
+        for alone in episodes.split(1)
     )
 
 
 def chunks(episodes: Episodes) -> list[Episodes]:
     """As many tasks together as are worth while."""
-    size = tasks_at_once(episodes)
-    return [episodes[start : start + size] for start in range(0, len(episodes), size)]  # type: ignore[misc]
+    return episodes.split(tasks_at_once(episodes))
 
 
 def tasks_at_once(episodes: Episodes) -> int:

@@ -16,12 +16,11 @@ from typing import Any
 import torch
 from torch import Generator, Tensor, fx
 from torch.fx.experimental.proxy_tensor import make_fx
-from torch.utils._pytree import tree_flatten, tree_unflatten
 
 from innerloop.core import Episodes, Meta, Method
 from innerloop.outer.paths import by_vmap, chunks, each_of
 from innerloop.outer.totals import Totals, sum_of
-from innerloop.tree import Tree, tree_leaves
+from innerloop.tree import Tree, tree_flatten, tree_leaves, tree_unflatten
 
 SEEN_BEFORE = 3  # calls with one shape, before it is worth recording
 SHAPES = 16  # recordings kept, the latest used

@@ -33,7 +33,7 @@ class Here:
         course = self._course
         purpose = "steps" if tasks.start == 0 else f"steps from task {tasks.start}"
         generator = generator_of(course.seed, purpose, step)
-        episodes = to_device(self._episodes(step, tasks), course.device)
+        episodes = self._episodes(step, tasks)
         return course.learner.totals(meta, episodes, step=step, generator=generator)
 
     def _episodes(self, step: int, tasks: range) -> Episodes:
@@ -56,15 +56,15 @@ def prepare_data(course: Course, first: int, tasks: range | None = None) -> Iter
     own = np.asarray(range(course.meta_batch) if tasks is None else tasks)
     size = sum(leaf.numel() * leaf.element_size() for leaf in tree_leaves(one))
     together = max(1, min(DRAWN_AT_ONCE, DRAWN_BYTES // max(1, size)))
-    drawn: Episodes | None = None
+    drawn: list[Episodes] = []
     for step in itertools.count(first):
         number, place = divmod(step, together)
-        if drawn is None or place == 0:
+        if not drawn or place == 0:
             steps = np.arange(number * together, (number + 1) * together)
             numbers = steps[:, None] * course.meta_batch + own
-            drawn = course.train.numbered(course.seed, numbers.reshape(-1))
-        start = place * len(own)
-        yield drawn[start : start + len(own)]  # type: ignore[misc]
+            several = course.train.numbered(course.seed, numbers.reshape(-1))
+            drawn = to_device(several, course.device).split(len(own))
+        yield drawn[place]
 
 
 def generator_of(seed: int, purpose: str, step: int) -> Generator:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import itertools
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Generator, Tensor
@@ -25,7 +26,7 @@ from innerloop.outer.explicit.descent import Walk
 from innerloop.outer.explicit.patterns import Unknown
 from innerloop.outer.explicit.reading import read
 from innerloop.outer.explicit.rules.derived import Derived
-from innerloop.outer.explicit.rules.layout import channels_last
+from innerloop.outer.explicit.rules.layout import laid_out
 from innerloop.outer.paths import Path, one_task
 from innerloop.outer.totals import Totals, sum_of
 from innerloop.tree import tree_map
@@ -39,6 +40,7 @@ class Explicit:
     """A path: tasks one after the other, shared among as many threads as torch may use."""
 
     walk: Walk
+    draws: ClassVar[bool] = False
 
     def __call__(
         self, method: Method, meta: Meta, episodes: Episodes, generator: Generator | None = None
@@ -122,10 +124,6 @@ def length(params: Params) -> float:
 
 def to_double(leaf: Tensor) -> Tensor:
     return leaf.detach().double() if leaf.is_floating_point() else leaf
-
-
-def laid_out(leaf: Tensor) -> Tensor:
-    return channels_last(leaf) if leaf.dim() == 4 else leaf
 
 
 __all__ = ["Dense", "Explicit", "Unknown", "explicit"]

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from innerloop.outer.explicit.program import Pass, Program, Values, add
+from innerloop.outer.explicit.rules.layout import laid_out
 
 
 class Body:
@@ -22,14 +23,15 @@ class Body:
     ):
         self.rows, self.parameters = len(support), len(given)
         if joined:
-            both = torch.cat([support, query])
+            both = laid_out(torch.cat([support, query]))
             whole = Pass.forward(program.seeing(self.rows), given, [both])
             self.passes = [whole]
             self.there = whole.outputs()
             self.here = [value[: self.rows] for value in self.there]
             self.ahead: int | None = self.rows
         else:
-            self.passes = [Pass.forward(program, given, [rows]) for rows in (support, query)]
+            sides = map(laid_out, (support, query))
+            self.passes = [Pass.forward(program, given, [rows]) for rows in sides]
             self.here, self.there = (each.outputs() for each in self.passes)
             self.ahead = None
         self._here: Values = [None] * len(self.here)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from typing import ClassVar
 
 import torch
 from torch import Generator, Tensor
@@ -35,6 +36,7 @@ class Dense:
     sizes: Tensor
     bends: Tensor
     slopes: tuple[float, ...]
+    draws: ClassVar[bool] = False
 
     def __call__(
         self, method: Method, meta: Meta, episodes: Episodes, generator: Generator | None = None

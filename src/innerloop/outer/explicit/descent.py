@@ -7,8 +7,8 @@ steps of rate a:
     lambda <- lambda - a H(theta_k) lambda,   k = K-1 .. 0
 
 and for any other rule by its own adjoint, which hands the cotangents of what a step gave to what
-it was given. What a step needs on the way back is kept while there is room for it, and made again
-where there is not: then memory grows by the moving parameters alone.
+it was given. What the steps need on the way back is kept where there is room for all of it, and made
+again where there is not: then memory grows by the moving parameters alone.
 """
 
 from __future__ import annotations
@@ -20,16 +20,15 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 from torch.func import vjp
-from torch.utils._pytree import tree_flatten, tree_unflatten
 
 from innerloop.core import Episode, Meta, Params
 from innerloop.inner import Descent, Rule, Sgd
 from innerloop.outer.explicit.body import Body
 from innerloop.outer.explicit.program import Pass, Program, Values
 from innerloop.outer.explicit.scores import Score
-from innerloop.tree import Tree, tree_leaves
+from innerloop.tree import Tree, tree_flatten, tree_leaves, tree_unflatten
 
-ROOM = 128 << 20  # bytes of a task's walk that are kept for the way back
+ROOM = 128 << 20  # bytes of a task's walk that may be kept for the way back
 
 
 class Step(NamedTuple):
@@ -80,10 +79,12 @@ class Walk:
         body = Body(self.halves[0], given, support.x, query.x, joined)
         inner = Score(descent.inner_loss or descent.loss, support)  # type: ignore[arg-type]
         moved: Params = {name: meta.params[name] for name in self.moving}
-        memory, trail = rule.start(moved), list[Step]()
+        memory, trail, kept = rule.start(moved), list[Step](), True
         for number in range(descent.steps):
             seen, slope = self.look(given, moved, body, inner)
-            keep = descent.is_exact(number) and held(seen) * (number + 1) <= room
+            if number == 0:
+                kept = held(seen) * descent.steps <= room
+            keep = kept and descent.is_exact(number)
             trail.append(Step(moved, memory, slope, seen if keep else None))
             move, memory = rule.step(slope, memory, meta.params)
             moved = {name: p + move[name] for name, p in moved.items()}

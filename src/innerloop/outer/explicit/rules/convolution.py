@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from innerloop.outer.explicit.rules.base import Inputs, Maybe, Needs, plus
-from innerloop.outer.explicit.rules.layout import channels_last
+from innerloop.outer.explicit.rules.layout import laid_out
 
 ATEN: Any = torch.ops.aten
 
@@ -77,7 +77,3 @@ class Convolution:
         bias = [w.shape[1] * self.groups if self.transposed else w.shape[0]] if mask[2] else None
         found = ATEN.convolution_backward(g, x, w, bias, *how, self.groups, mask)
         return list(found[: len(needs)])
-
-
-def laid_out(x: Tensor) -> Tensor:
-    return channels_last(x) if x.dim() == 4 else x

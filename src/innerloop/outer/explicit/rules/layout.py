@@ -22,6 +22,11 @@ def channels_last(x: Tensor) -> Tensor:
     return x.permute(0, 2, 3, 1).contiguous().as_strided(x.shape, strides)
 
 
+def laid_out(x: Tensor) -> Tensor:
+    """Images so, and anything else as it is."""
+    return channels_last(x) if x.dim() == 4 else x
+
+
 def empty(like: Tensor, *shape: int, dtype: torch.dtype | None = None) -> Tensor:
     return torch.empty_strided(shape, order(*shape), dtype=dtype or like.dtype, device=like.device)
 
