@@ -113,7 +113,7 @@ def test_filters_go_to_jax_and_back() -> None:
 
 
 def test_unknown_and_missing_contenders_are_one_sentence() -> None:
-    with pytest.raises(InputError, match=r"--against must be one of .*, got 'jaxx'; did you mean"):
+    with pytest.raises(InputError, match=r"against must be one of .*, got 'jaxx'; did you mean"):
         contender("jaxx")
     missing = replace(contender("higher"), packages=("a_package_that_nobody_has",))
     assert missing.version is None
