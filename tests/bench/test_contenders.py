@@ -117,5 +117,5 @@ def test_unknown_and_missing_contenders_are_one_sentence() -> None:
         contender("jaxx")
     missing = replace(contender("higher"), packages=("a_package_that_nobody_has",))
     assert missing.version is None
-    with pytest.raises(InputError, match=r"--against higher needs a package .*innerloop\[peers\]"):
+    with pytest.raises(InputError, match=r"against higher needs a package .*innerloop\[peers\]"):
         check_here(missing)
