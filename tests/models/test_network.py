@@ -333,10 +333,10 @@ class Doubled(nn.BatchNorm2d):
         return 2 * super().forward(x)
 
 
-def test_a_batch_norm_with_a_forward_of_its_own_keeps_what_follows_or_is_refused():
-    norm = NormAndReLU(3)
-    network = Network(nn.Sequential(nn.Conv2d(3, 3, 1), norm))
-    x = torch.randn(5, 3, 4, 4)
+@pytest.mark.parametrize("kind", [torch.float32, torch.float64])
+def test_a_batch_norm_with_a_forward_of_its_own_keeps_what_follows_or_is_refused(kind):
+    network = Network(nn.Sequential(nn.Conv2d(3, 3, 1), NormAndReLU(3)).to(kind))
+    x = torch.randn(5, 3, 4, 4, dtype=kind)
     outputs, seen = network.observe(*network.init(None), x)
     torch.testing.assert_close(outputs, network.module.train()(x))
     assert list(seen) == ["1"]

@@ -104,7 +104,8 @@ def check_forward(layer: _BatchNorm) -> None:
     norm, alone = TaskNorm(layer, "it").eval(), copy.deepcopy(layer).eval()
     rows, sides = 4, {"BatchNorm1d": 0, "BatchNorm2d": 2, "BatchNorm3d": 3}
     dims = next((sides[k.__name__] for k in type(layer).__mro__ if k.__name__ in sides), 2)
-    numbers = torch.linspace(-2, 2, rows * layer.num_features * 2**dims).sin()
+    like = next(iter([*layer.parameters(), *layer.buffers()]), torch.zeros(()))
+    numbers = torch.linspace(-2, 2, rows * layer.num_features * 2**dims).sin().to(like)
     x = numbers.view(rows, layer.num_features, *[2] * dims)
     given = None
     if layer.running_mean is not None and layer.running_var is not None:
