@@ -43,10 +43,12 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--cores", type=int, default=None)
     parser.add_argument("--only", nargs="+", default=None)
+    parser.add_argument("--against", nargs="+", default=None)
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results"))
     asked = parser.parse_args()
     found = bench(
         asked.only,
+        against=asked.against,
         minutes=asked.minutes,
         quick=asked.quick,
         cores=asked.cores,
