@@ -14,6 +14,9 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.utils.parametrizations import _SpectralNorm
 
 import innerloop as il
+from innerloop.outer.explicit import Explicit, Unknown, prove
+from innerloop.outer.explicit.descent import Walk
+from innerloop.outer.explicit.reading import read
 from innerloop.tree import tree_map
 
 NETWORKS = range(50)
@@ -115,3 +118,30 @@ def test_the_seeds_use_every_block():
         if kind != "words":
             turns = sum(1 for seed in NETWORKS if list(given.KINDS)[seed % 5] == kind)
             assert 2 * turns >= len(blocks), kind
+
+
+UNREAD = (Unknown, RuntimeError, NotImplementedError, AttributeError)  # of torch's tracing as well
+
+
+@slow_rule
+@pytest.mark.parametrize("make", [il.maml, il.anil])
+def test_the_explicit_walk_of_a_network_that_can_be_read_is_exact_or_found_out(make):
+    exact = 0
+    for seed in NETWORKS:
+        kind, net = given.network(seed)
+        learner = make(net, inner_lr=RATE, inner_steps=2)
+        meta, episodes = learner.init(), given.episodes(kind, seed)
+        x = episodes.support.x
+        if not isinstance(x, torch.Tensor) or not x.is_floating_point():
+            continue
+        try:
+            program = read(learner.method.network, meta.params, meta.state, x[0, 0])
+            path = Explicit(Walk(learner.method, program), x.shape[2:])
+            prove(path, learner.method, meta, episodes)
+        except UNREAD:
+            continue
+        exact += 1
+        plain = learner.on_path("loop").gradient(meta, episodes)
+        found = path(learner.method, meta, episodes).mean(meta.state)
+        assert biggest(found.grads, plain.grads) < 1e-10
+    assert exact >= 12

@@ -137,3 +137,25 @@ def test_later_tasks_of_another_kind_are_no_danger():
     x = torch.zeros(2, 3, 3).double()
     with pytest.raises(il.InputError, match="one output per class"):
         learner.gradient(meta, il.Episodes(il.Examples(x, y), il.Examples(x, y)))
+
+
+@pytest.mark.parametrize("side", ["support", "query"])
+def test_numbers_of_another_type_are_not_read_as_if_they_were_not(side):
+    learner = il.maml(chain([3, 4], []), inner_lr=0.1)
+    meta = learner.init()
+    learner.gradient(meta, tasks([3, 4]))
+    right = tasks([3, 4])
+    wrong = il.Examples(getattr(right, side).x, getattr(right, side).y.float())
+    mixed = il.Episodes(**{"support": right.support, "query": right.query, side: wrong})
+    plain = learner.on_path("loop").gradient(meta, mixed)
+    torch.testing.assert_close(learner.gradient(meta, mixed).losses, plain.losses)
+    y = torch.zeros(2, 3, dtype=torch.int32)
+    x = torch.zeros(2, 3, 3).double()
+    short = il.Episodes(il.Examples(x, y), il.Examples(x, y))
+    try:
+        expected = learner.on_path("loop").gradient(meta, short)
+    except Exception as error:  # torch takes no short labels
+        with pytest.raises(type(error)):
+            learner.gradient(meta, short)
+    else:
+        torch.testing.assert_close(learner.gradient(meta, short), expected)

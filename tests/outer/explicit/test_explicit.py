@@ -244,3 +244,25 @@ def test_where_the_path_asked_for_cannot_be_had_the_general_one_is_taken():
     with pytest.warns(UserWarning, match="There is no explicit path for this learner here"):
         learner.gradient(learner.init(), images())
     assert learner.path == "vmap"
+
+
+def test_inputs_of_another_size_or_type_are_no_danger():
+    torch.manual_seed(0)
+    net = nn.Sequential(
+        *(nn.Conv2d(1, 4, 3), nn.Tanh(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, WAYS))
+    )
+    learner = il.maml(net.double(), inner_lr=0.1)
+    meta = learner.init()
+    learner.gradient(meta, images())
+    assert learner.path == "explicit"
+    with pytest.raises(RuntimeError, match="dtype|type"):
+        learner.gradient(meta, halved(images()))
+    assert learner.path == "explicit"
+    larger = images(side=12)
+    plain = learner.on_path("loop").gradient(meta, larger)
+    torch.testing.assert_close(learner.gradient(meta, larger).grads, plain.grads)
+
+
+def halved(episodes):
+    sides = (il.Examples(s.x.float(), s.y, ways=s.ways) for s in (episodes.support, episodes.query))
+    return il.Episodes(*sides)

@@ -40,11 +40,15 @@ class Explicit:
     """A path: tasks one after the other, shared among as many threads as torch may use."""
 
     walk: Walk
+    row: torch.Size  # of one input, as it was when the program was read
     draws: ClassVar[bool] = False
 
     def __call__(
         self, method: Method, meta: Meta, episodes: Episodes, generator: Generator | None = None
     ) -> Totals:
+        check_inputs(meta, episodes)
+        if episodes.support.x.shape[2:] != self.row:
+            raise Unknown("its inputs have another size than those it was read with")
         params = {n: p.detach() for n, p in meta.params.items()}
         meta = Meta(tree_map(laid_out, params), tree_map(laid_out, meta.state))
         threads = min(torch.get_num_threads(), len(episodes))
@@ -72,25 +76,33 @@ def explicit(
         raise Unknown("its `through` is a function of its own")
     if is_objective(method.inner_loss):
         raise Unknown("its inner loss runs the model itself")
-    x = episodes.support.x
-    if not isinstance(x, Tensor) or not x.is_floating_point() or x.device.type != "cpu":
-        raise Unknown("its inputs are not one tensor of numbers on the processor")
-    if x.dtype not in (torch.float32, torch.float64):
-        raise Unknown(f"its inputs are {x.dtype}")
-    if any(p.dtype != x.dtype for p in meta.params.values()):
-        raise Unknown("its parameters are of another type than its inputs")
-    program = read(method.network, meta.params, meta.state, x[0, 0])
+    check_inputs(meta, episodes)
+    row = episodes.support.x[0, 0]
+    program = read(method.network, meta.params, meta.state, row)
     path: Explicit | Dense
     if method.network.is_convolutional:
         walk = Walk(method, program)
         derived = [op for op in walk.halves[1].ops if isinstance(op.rule, Derived)]
         if derived and not even_slow:
             raise Unknown(f"{len(derived)} of its operations have no rule of their own")
-        path = Explicit(walk)
+        path = Explicit(walk, row.shape)
     else:
         path = dense(method, program, meta)
     prove(path, method, meta, episodes)
     return path
+
+
+def check_inputs(meta: Meta, episodes: Episodes) -> None:
+    """`Unknown` where the numbers are not those that the kernels work on."""
+    kinds = {p.dtype for p in meta.params.values()}
+    for side in (episodes.support, episodes.query):
+        x, y = side.x, side.y
+        if not isinstance(x, Tensor) or not x.is_floating_point() or x.device.type != "cpu":
+            raise Unknown("its inputs are not one tensor of numbers on the processor")
+        if x.dtype not in (torch.float32, torch.float64):
+            raise Unknown(f"its inputs are {x.dtype}")
+        if kinds | ({y.dtype} if y.is_floating_point() else set()) != {x.dtype}:
+            raise Unknown("its parameters, inputs and targets are not all of one type")
 
 
 def prove(path: Path, method: Descent, meta: Meta, episodes: Episodes) -> None:

@@ -41,7 +41,7 @@ class Dense:
     def __call__(
         self, method: Method, meta: Meta, episodes: Episodes, generator: Generator | None = None
     ) -> Totals:
-        self.check(episodes)
+        self.check(meta, episodes)
         support, query, steps = episodes.support, episodes.query, self.descent.steps
         leaves = [meta.params[name].detach() for name in self.names]
         theta = torch.cat([leaf.reshape(-1) for leaf in leaves])
@@ -61,13 +61,16 @@ class Dense:
         grads = {n: p.view_as(x) for n, p, x in zip(self.names, parts, leaves, strict=True)}
         return Totals(losses, kept, {n: grads[n] for n in meta.params}, {})
 
-    def check(self, episodes: Episodes) -> None:
+    def check(self, meta: Meta, episodes: Episodes) -> None:
         """`Unknown` where the kernel would read what is not there, or has no such loss."""
         inputs, outputs = int(self.sizes[0]), int(self.sizes[-1])
+        kind = meta.params[self.names[0]].dtype
         for side in (episodes.support, episodes.query):
             loss, y = self.descent.loss or default_for(side.y), side.y
-            if loss not in LOSSES or (loss is mse) != y.is_floating_point():
-                raise Unknown("its loss has no kernel")
+            if loss not in LOSSES or y.dtype != (kind if loss is mse else torch.int64):
+                raise Unknown("its loss has no kernel for such targets")
+            if not isinstance(side.x, Tensor) or side.x.dtype != kind or y.device.type != "cpu":
+                raise Unknown("its parameters, inputs and targets are not all of one type")
             if side.x.numel() != y.shape[0] * y.shape[1] * inputs:
                 raise Unknown(f"its inputs are not {inputs} numbers")
             if loss is mse and y.shape[2:] != (outputs,):
