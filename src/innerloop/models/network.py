@@ -187,7 +187,10 @@ def channels_last(x: Tensor) -> Tensor:
     pooling read them fastest. Spelled out because `memory_format` has no meaning under vmap."""
     if x.dim() != 4:
         return x
-    return x.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)
+    rows = x.permute(0, 2, 3, 1).flatten(
+        2
+    )  # (rows, height, width * channels), copied if it must be
+    return rows.unflatten(2, (x.shape[3], x.shape[1])).permute(0, 3, 1, 2)
 
 
 def _arguments(x: Tree) -> tuple[tuple[Tensor, ...], dict[str, Tensor]]:

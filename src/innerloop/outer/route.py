@@ -11,6 +11,7 @@ from torch import Generator
 from innerloop.core import Episodes, Meta, Method
 from innerloop.errors import InnerloopError, not_one_of
 from innerloop.language import say
+from innerloop.outer.allocator import keep_memory
 from innerloop.outer.explicit import explicit
 from innerloop.outer.gradient import totals
 from innerloop.outer.paths import Path, by_loop
@@ -43,6 +44,7 @@ class Route:
     ) -> Totals:
         """By the path chosen; should that fail where a more general one does not, by that one from
         now on, with one sentence."""
+        keep_memory()
         if self._path is None:
             self._choose(method, meta, episodes)
         assert self._path is not None

@@ -255,7 +255,7 @@ def test_inputs_of_another_size_or_type_are_no_danger():
     meta = learner.init()
     learner.gradient(meta, images())
     assert learner.path == "explicit"
-    with pytest.raises(RuntimeError, match="dtype|type"):
+    with pytest.raises(RuntimeError, match=r"dtype|type"):
         learner.gradient(meta, halved(images()))
     assert learner.path == "explicit"
     larger = images(side=12)

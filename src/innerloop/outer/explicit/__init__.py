@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import itertools
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import torch
@@ -32,7 +32,7 @@ from innerloop.outer.totals import Totals, sum_of
 from innerloop.tree import tree_map
 
 AGREED = 1e-9  # relative difference in double precision from which a program is not believed
-PROOF_ROWS = 10  # queries that the proof looks at
+PROOF_ROWS, PROOF_STEPS = 5, 2  # of either set, and of the inner loop, that the proof looks at
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,13 @@ class Explicit:
         parts = [episodes[a:b] for a, b in itertools.pairwise(ends)]
         with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
             return sum_of(pool.map(lambda part: self._in_turn(meta, part), parts))
+
+    @property
+    def descent(self) -> Descent:
+        return self.walk.descent
+
+    def of_steps(self, steps: int) -> Explicit:
+        return replace(self, walk=Walk(replace(self.descent, steps=steps), self.walk.program))
 
     @torch.no_grad()
     def _in_turn(self, meta: Meta, episodes: Episodes) -> Totals:
@@ -88,7 +95,7 @@ def explicit(
         path = Explicit(walk, row.shape)
     else:
         path = dense(method, program, meta)
-    prove(path, method, meta, episodes)
+    prove(path, meta, episodes)
     return path
 
 
@@ -105,21 +112,22 @@ def check_inputs(meta: Meta, episodes: Episodes) -> None:
             raise Unknown("its parameters, inputs and targets are not all of one type")
 
 
-def prove(path: Path, method: Descent, meta: Meta, episodes: Episodes) -> None:
-    """Hold the path's gradient of one task against the plain one, in double precision."""
+def prove(path: Explicit | Dense, meta: Meta, episodes: Episodes) -> None:
+    """Hold the path's gradient of one task against the plain one, in double precision. Few rows and
+    steps tell as much as many, and the plain gradient keeps them all in memory."""
+    path = path.of_steps(min(path.descent.steps, PROOF_STEPS))
     double = Meta(tree_map(to_double, meta.params), tree_map(to_double, meta.state))
     task = few(tree_map(to_double, episodes[0]))
-    plain, _, _ = one_task(method, double.state, None)(double.params, task)
+    plain, _, _ = one_task(path.descent, double.state, None)(double.params, task)
     alone = Episodes(batched(task.support), batched(task.query))
-    found = path(method, double, alone, None).grads
+    found = path(path.descent, double, alone, None).grads
     off = length({n: found[n] - g for n, g in plain.items()})
     if not off <= AGREED * length(plain):
         raise Unknown("its gradient did not agree with the plain one")
 
 
 def few(task: Episode) -> Episode:
-    query = tree_map(lambda leaf: leaf[:PROOF_ROWS], task.query)
-    return Episode(task.support, query)
+    return tree_map(lambda leaf: leaf[:PROOF_ROWS], Episode(task.support, task.query))  # type: ignore[no-any-return]
 
 
 def batched(examples: Examples) -> Examples:

@@ -5,7 +5,7 @@ Their operations are so small that calling them one by one costs more than what 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import ClassVar
 
@@ -60,6 +60,9 @@ class Dense:
         parts = found.split([leaf.numel() for leaf in leaves])
         grads = {n: p.view_as(x) for n, p, x in zip(self.names, parts, leaves, strict=True)}
         return Totals(losses, kept, {n: grads[n] for n in meta.params}, {})
+
+    def of_steps(self, steps: int) -> Dense:
+        return replace(self, descent=replace(self.descent, steps=steps))
 
     def check(self, meta: Meta, episodes: Episodes) -> None:
         """`Unknown` where the kernel would read what is not there, or has no such loss."""

@@ -40,11 +40,9 @@ def library() -> ctypes.CDLL | None:
     if compiler is None:
         return None
     try:
-        loaded = ctypes.CDLL(str(built(compiler)))
+        return ctypes.CDLL(str(built(compiler)))
     except (OSError, subprocess.SubprocessError):
         return None
-    keep_memory()
-    return loaded
 
 
 def kernels() -> str:
@@ -79,15 +77,6 @@ def processor() -> str:
     except OSError:
         told = [platform.processor()]
     return " ".join([platform.machine(), *told])
-
-
-def keep_memory() -> None:
-    """Ask the C library to keep large blocks that are given back: every step needs the same ones
-    again, and fresh pages cost as much as the arithmetic on them."""
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None
-    if mallopt is not None:
-        for option, size in ((-3, 1 << 30), (-1, (1 << 31) - 1), (-2, 1 << 26)):
-            mallopt(option, size)  # M_MMAP_THRESHOLD, M_TRIM_THRESHOLD, M_TOP_PAD
 
 
 def call(name: str, *arguments: Tensor | int | float) -> None:
