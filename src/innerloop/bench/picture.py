@@ -37,6 +37,8 @@ def draw(path: Path, found: dict[str, Any]) -> Path | None:
 
 def draw_times(axis: Any, speed: dict[str, Any]) -> None:
     """A row per workload, a dot per contender: how many times as long it takes."""
+    from matplotlib.ticker import LogLocator, NullLocator
+
     rows = list(speed)
     names = list(dict.fromkeys(n for each in speed.values() for n in each["contenders"]))
     for colour, name in zip(COLOURS * 3, [n for n in names if n != OURS], strict=False):
@@ -47,8 +49,9 @@ def draw_times(axis: Any, speed: dict[str, Any]) -> None:
     axis.axvline(1, color="#999999", linewidth=1)
     if rows:
         axis.set_xscale("log")
-        for ticks in (axis.xaxis.set_major_formatter, axis.xaxis.set_minor_formatter):
-            ticks(lambda times, _: f"{times:g}")
+        axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.xaxis.set_major_formatter(lambda times, _: f"{times:g}")
+        axis.xaxis.set_minor_locator(NullLocator())
     axis.set_yticks(range(len(rows)), rows)
     axis.invert_yaxis()
     axis.grid(color="#eeeeee")
