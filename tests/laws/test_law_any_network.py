@@ -136,7 +136,7 @@ def test_the_explicit_walk_of_a_network_that_can_be_read_is_exact_or_found_out(m
             continue
         try:
             program = read(learner.method.network, meta.params, meta.state, x[0, 0])
-            path = Explicit(Walk(learner.method, program), x.shape[2:])
+            path = Explicit(Walk(learner.method, program))
             prove(path, meta, episodes)
         except UNREAD:
             continue

@@ -122,10 +122,57 @@ def test_a_generator_of_the_methods_own_is_not_recorded():
     assert all((each == losses[0]).all() for each in losses)
 
 
-def test_only_the_latest_shapes_are_kept(monkeypatch):
+def test_no_more_shapes_are_recorded_than_are_worth_while(monkeypatch):
     monkeypatch.setattr(recorded, "SHAPES", 2)
     learner, path = il.maml(net(), inner_lr=0.1), Recorded()
-    for tasks in (2, 3, 4):
+    for tasks in (2, 3, 4, 2):
         for _ in range(recorded.SEEN_BEFORE + 1):
             path(learner.method, learner.init(), regression_tasks(tasks), None)
     assert len(path._replays) == 2
+
+
+def test_what_is_long_is_not_recorded(monkeypatch):
+    monkeypatch.setattr(recorded, "OPERATIONS", 20)
+    path, _ = calls(LEARNERS["maml"](), recorded.SEEN_BEFORE + 1)
+    assert believed(path) == [False]
+
+
+def test_a_loss_that_counts_by_its_targets_is_not_recorded():
+    def loss(outputs, y):
+        share = len(y) / (1 + len(y[y[:, 0] > 0]))
+        return (outputs - y).square().mean(1) * share
+
+    path, _ = calls(il.maml(net(), loss, inner_lr=0.1), recorded.SEEN_BEFORE + 1, tasks=1)
+    assert believed(path) == [False]
+
+
+def test_another_method_of_the_same_path_is_another_recording():
+    learner, path = il.maml(net(), inner_lr=0.1), Recorded()
+    longer = learner.replace(inner_steps=3)
+    for _ in range(recorded.SEEN_BEFORE + 1):
+        path(learner.method, learner.init(), regression_tasks(2), None)
+    for _ in range(recorded.SEEN_BEFORE + 1):
+        found = path(longer.method, learner.init(), regression_tasks(2), None)
+    expected = by_vmap(longer.method, learner.init(), regression_tasks(2))
+    torch.testing.assert_close(found, expected, rtol=0, atol=0)
+
+
+def test_inputs_that_lie_otherwise_in_memory_are_another_recording():
+    learner, path = il.maml(net(), inner_lr=0.1), Recorded()
+    x = torch.randn(3, 3, 6).double().transpose(1, 2)
+    turned = il.Episodes(il.Examples(x, x[..., :1]), il.Examples(x + 1, x[..., :1]))
+    meta = learner.init()
+    for _ in range(recorded.SEEN_BEFORE + 1):
+        path(learner.method, meta, regression_tasks(3), None)
+    for _ in range(recorded.SEEN_BEFORE + 2):
+        found = path(learner.method, meta, turned, None)
+    torch.testing.assert_close(found, by_vmap(learner.method, meta, turned))
+
+
+def test_gradients_are_numbers_before_and_after():
+    learner, path = il.maml(net(), inner_lr=0.1), Recorded()
+    meta = learner.init()
+    meta = il.Meta({n: p.clone().requires_grad_() for n, p in meta.params.items()}, meta.state)
+    for _ in range(recorded.SEEN_BEFORE + 2):
+        found = path(learner.method, meta, regression_tasks(2), None)
+        assert not any(g.requires_grad for g in found.grads.values())

@@ -148,6 +148,40 @@ def test_an_error_of_the_model_is_raised_here_as_it_is():
         workers(meta, 0, range(4))
 
 
+def test_what_was_asked_before_an_error_is_not_taken_for_a_later_answer():
+    parent, failing = os.getpid(), []
+
+    def fail():
+        if os.getpid() == parent and failing:
+            raise RuntimeError(failing.pop())
+
+    learner = il.maml(nn.Linear(3, 1).double())
+    share, meta = share_of(regression_tasks(4), learner, each=fail)
+    other = il.Meta({n: p + 1 for n, p in meta.params.items()}, meta.state)
+    with Workers(share, 2) as workers:
+        workers(meta, 0, range(4))
+        failing.append("once")
+        with pytest.raises(RuntimeError, match="once"):
+            workers(meta, 1, range(4))
+        found = workers(other, 2, range(4))
+    torch.testing.assert_close(found.losses, share(other, 2, range(4)).losses)
+
+
+@pytest.mark.filterwarnings("error")
+def test_several_processes_have_one_thread_each_however_many_this_one_has():
+    torch.set_num_threads(4)
+    try:
+        learner = il.protonet(il.models.conv4(width=4))
+        y = torch.arange(4).repeat(4, 2)
+        x = torch.randn(4, 8, 1, 28, 28)
+        share, meta = share_of(il.Episodes(il.Examples(x, y), il.Examples(x, y)), learner)
+        with Workers(share, 2, 4) as workers:
+            found = [workers(meta, step, range(4)) for step in range(2)]
+    finally:
+        torch.set_num_threads(1)
+    assert all(each.kept.all() for each in found)
+
+
 def test_what_cannot_be_sent_is_done_here(monkeypatch):
     monkeypatch.setattr(
         "innerloop.outer.workers.context_here", lambda: multiprocessing.get_context("spawn")

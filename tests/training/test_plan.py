@@ -3,7 +3,14 @@ import torch
 from training_cases import small_course, small_learner
 
 import innerloop as il
-from innerloop.training.plan import at_once, changed_plan, plan_of, sentence, workers_for
+from innerloop.training.plan import (
+    at_once,
+    changed_plan,
+    plan_of,
+    sentence,
+    threads_for,
+    workers_for,
+)
 
 
 @pytest.fixture
@@ -25,6 +32,13 @@ def test_threads_become_workers_where_a_task_keeps_a_core_busy():
 @pytest.mark.parametrize(("meta_batch", "asked", "found"), [(16, 2, 2), (3, None, 3), (3, 8, 3)])
 def test_there_are_no_more_workers_than_tasks(meta_batch, asked, found):
     assert plan_of(il.maml(il.models.conv4(5)), meta_batch, asked)["workers"] == found
+
+
+@pytest.mark.usefixtures("four_threads")
+def test_threads_are_for_one_process_of_large_operations():
+    heavy = il.maml(il.models.conv4(5))
+    assert [threads_for(heavy, workers) for workers in (1, 2)] == [4, 1]
+    assert threads_for(small_learner(), 1) == 1
 
 
 def test_a_plan_is_one_line():

@@ -26,7 +26,6 @@ from innerloop.training.plan import (
     changed_plan,
     kernels_of,
     plan_of,
-    threads_for,
 )
 
 
@@ -52,7 +51,7 @@ class Keeper(NamedTuple):
         ranks: int = 1,
     ) -> Keeper:
         plan = plan_of(course.learner, course.meta_batch, workers, ranks, course.device)
-        settings, began = new_settings(course, tasks, plan), course
+        settings = new_settings(course, tasks, plan)
         layout, start = initialise_model(course)
         start = to_device(start, course.device)
         goes_on = resume and folder is not None and folder.exists
@@ -68,7 +67,7 @@ class Keeper(NamedTuple):
                 plan |= {"path": path, "kernels": kernels_of(path)}
             if workers is None:  # as it was chosen then
                 plan["workers"] = {**BEFORE, **found["plan"]}["workers"]
-                plan["threads"] = threads_for(began.learner, plan["workers"])
+                plan["threads"] = {**plan, **found["plan"]}["threads"]
             if memory is None:
                 plan["at_once"] = {**BEFORE, **found["plan"]}["at_once"]
             if (sentence := changed_plan(found["plan"], plan)) is not None:

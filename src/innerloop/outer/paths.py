@@ -15,7 +15,7 @@ from torch.func import grad, vmap
 
 from innerloop.core import Episode, Episodes, Meta, Method, Params
 from innerloop.outer.totals import Totals, sum_of
-from innerloop.tree import tree_leaves, tree_map
+from innerloop.tree import detached, tree_leaves, tree_map
 
 ROWS_AT_ONCE = 256
 
@@ -41,9 +41,9 @@ def each_of(
     one = one_task(method, meta.state, generator)
     if len(tasks.support.y) > 1:
         together = vmap(one, in_dims=(None, 0), randomness="different")
-        return together(meta.params, tasks)  # type: ignore[no-any-return]
+        return detached(together(meta.params, tasks))  # type: ignore[no-any-return]
     alone = one(meta.params, tree_map(lambda leaf: leaf[0], tasks))
-    return tree_map(lambda leaf: leaf[None], alone)  # type: ignore[no-any-return]
+    return tree_map(lambda leaf: leaf.detach()[None], alone)  # type: ignore[no-any-return]
 
 
 def by_loop(

@@ -8,7 +8,7 @@ so the same bits. A recording is believed only if its replay gives what a fresh 
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Generator, Tensor, fx
 from torch.fx.experimental.proxy_tensor import make_fx
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from innerloop.core import Episodes, Meta, Method
 from innerloop.outer.paths import by_vmap, chunks, each_of
@@ -23,8 +24,8 @@ from innerloop.outer.totals import Totals, sum_of
 from innerloop.tree import Tree, tree_flatten, tree_leaves, tree_unflatten
 
 SEEN_BEFORE = 3  # calls with one shape, before it is worth recording
-SHAPES = 16  # recordings kept, the latest used
-OPERATIONS = 50_000  # of a recording; a longer one would take longer to write down than it saves
+SHAPES = 16  # recordings made; where there are more shapes, a recording would seldom be replayed
+OPERATIONS = 20_000  # of a recording; a longer one would take longer to write down than it saves
 
 ATEN: Any = torch.ops.aten
 Replay = Callable[..., Totals]
@@ -35,28 +36,40 @@ class Recorded:
 
     def __init__(self) -> None:
         self._met: Counter[Any] = Counter()
-        self._replays: OrderedDict[Any, Replay | None] = OrderedDict()
+        self._replays: dict[Any, Replay | None] = {}
+        self._methods: dict[int, Method] = {}  # kept, so that their numbers stay theirs
 
     def __call__(
         self, method: Method, meta: Meta, episodes: Episodes, generator: Generator | None = None
     ) -> Totals:
+        self._methods[id(method)] = method
         return sum_of(self._part(method, meta, part, generator) for part in chunks(episodes))
 
     def _part(
         self, method: Method, meta: Meta, part: Episodes, generator: Generator | None
     ) -> Totals:
         given, form = tree_flatten((meta.params, meta.state, part.as_episode()))
-        key = (form, *((leaf.shape, leaf.dtype, leaf.device) for leaf in given))
-        if key not in self._replays:
+        key = (id(method), form, *map(kind_of, given), *outside())
+        replay = self._replays.get(key)
+        if key not in self._replays and len(self._replays) < SHAPES:
             self._met[key] += 1
-            if self._met[key] <= SEEN_BEFORE:
-                return by_vmap(method, meta, part, generator)
-            self._replays[key] = recording(method, given, form, generator)
-            if len(self._replays) > SHAPES:
-                self._replays.popitem(last=False)
-        self._replays.move_to_end(key)
-        replay = self._replays[key]
-        return by_vmap(method, meta, part, generator) if replay is None else replay(*given)
+            if self._met[key] > SEEN_BEFORE:
+                replay = self._replays[key] = recording(method, given, form, generator)
+        if replay is not None:
+            try:
+                return replay(*given)
+            except RuntimeError:  # it was recorded for something else after all
+                self._replays[key] = None
+        return by_vmap(method, meta, part, generator)
+
+
+def kind_of(leaf: Tensor) -> tuple[Any, ...]:
+    return leaf.shape, leaf.stride(), leaf.dtype, leaf.device
+
+
+def outside() -> tuple[Any, ...]:
+    """What torch's operations depend on beside their inputs."""
+    return torch.get_default_dtype(), torch.is_autocast_enabled("cpu")
 
 
 def recording(
@@ -74,17 +87,19 @@ def recording(
 
 
 def believed(fresh: Callable[..., Tree], given: list[Tensor]) -> Replay | None:
-    outside = torch.get_rng_state()
+    seed = torch.get_rng_state()
     try:
+        with AtMost(OPERATIONS):
+            fresh(*given)
         module = make_fx(fresh)(*given)
-        if draws_elsewhere(module.graph) or len(module.graph.nodes) > OPERATIONS:
+        if draws_elsewhere(module.graph) or looks_at_numbers(module.graph):
             return None
         without_idle_views(module.graph)
         module.recompile()
 
-        torch.set_rng_state(outside)
+        torch.set_rng_state(seed)
         expected = tree_leaves(fresh(*given))
-        torch.set_rng_state(outside)
+        torch.set_rng_state(seed)
         with torch.no_grad():
             found = tree_leaves(module(*given))
     except Exception:
@@ -123,6 +138,35 @@ def draws_elsewhere(graph: fx.Graph) -> bool:
         for node in graph.nodes
         for argument in (*node.args, *node.kwargs.values())
     )
+
+
+def looks_at_numbers(graph: fx.Graph) -> bool:
+    """Whether an operation's shape depends on numbers: what Python did with it is not recorded."""
+    return any(
+        isinstance(node.target, torch._ops.OpOverload)
+        and torch.Tag.dynamic_output_shape in node.target.tags
+        and not (node.target is ATEN.index.Tensor and not picks_by_mask(node))
+        for node in graph.nodes
+    )
+
+
+def picks_by_mask(node: fx.Node) -> bool:
+    kinds = {n.meta["val"].dtype for n in node.all_input_nodes[1:]}
+    return bool(kinds & {torch.bool, torch.uint8})
+
+
+class AtMost(TorchDispatchMode):
+    """Ends what takes more operations."""
+
+    def __init__(self, operations: int):
+        super().__init__()
+        self._left = operations
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self._left -= 1
+        if self._left < 0:
+            raise RuntimeError("too many operations to be recorded")
+        return func(*args, **(kwargs or {}))
 
 
 def without_idle_views(graph: fx.Graph) -> None:

@@ -12,7 +12,7 @@ from innerloop.core import Episodes, Meta, Method
 from innerloop.errors import InnerloopError, not_one_of
 from innerloop.language import say
 from innerloop.outer.allocator import keep_memory
-from innerloop.outer.explicit import explicit
+from innerloop.outer.explicit import ByShape
 from innerloop.outer.gradient import totals
 from innerloop.outer.paths import Path, by_loop
 from innerloop.outer.recorded import Recorded
@@ -74,7 +74,9 @@ class Route:
     def _choose(self, method: Method, meta: Meta, episodes: Episodes) -> None:
         [(_, alike), *_] = episodes.alike()
         try:
-            self._path, self.name = explicit(method, meta, alike, even_slow=self.fixed), "explicit"
+            path = ByShape(even_slow=self.fixed)
+            path.choose(method, meta, alike)
+            self._path, self.name = path, "explicit"
         except Exception as error:
             self.why = str(error).partition("\n")[0]
             self.name, self._path = "vmap", GENERAL["vmap"]()

@@ -1,4 +1,4 @@
-"""Task parallelism on one machine: the tasks of a step in several processes of few threads each.
+"""Task parallelism on one machine: the tasks of a step in several processes with one thread each.
 
 This process does the first part of the tasks, and copies of it do the others. The parts are fixed
 by their number and are added in the order of the tasks, whoever does them: where a worker is lost
@@ -32,8 +32,8 @@ PATIENCE = 10.0  # seconds in which a worker that was told to end does so
 
 
 class Workers:
-    """The same share in `count` processes of so many threads, until `close`. Every call is for the
-    same tasks.
+    """The same share in `count` processes of one thread, until `close`; alone, in so many threads.
+    Every call is for the same tasks.
 
     The first step is done here alone, part by part: it finds the path, and compiles what there is
     to compile, before copies are made.
@@ -49,7 +49,8 @@ class Workers:
     """
 
     def __init__(self, one: Share, count: int, threads: int = 1):
-        self._one, self._count, self._threads = one, count, threads
+        self._one, self._count = one, count
+        self._threads = threads if count == 1 else 1  # a copy of a process has none of its threads
         self._workers: list[Worker | None] | None = None
 
     def __call__(self, meta: Meta, step: int, tasks: range) -> Totals:
@@ -72,7 +73,7 @@ class Workers:
                 worker.ask(step)
         yield self._one(meta, step, parts[0])
         for at, (worker, part) in enumerate(zip(self._workers, parts[1:], strict=True)):
-            answer = None if worker is None else worker.answer()
+            answer = None if worker is None else worker.answer(step)
             if isinstance(answer, Totals):
                 yield answer
                 continue
@@ -134,10 +135,13 @@ class Worker:
         with suppress(OSError):  # it has died; that is seen when it does not answer
             self._line.send(step)
 
-    def answer(self) -> Totals | str:
-        """What it found, or why it can be asked no more."""
+    def answer(self, step: int) -> Totals | str:
+        """What it found in this step, or why it can be asked no more. What it was asked before, and
+        nobody waited for, it answers first."""
         try:
-            failure = self._line.recv()
+            answered, failure = self._line.recv()
+            while answered != step:
+                answered, failure = self._line.recv()
         except (EOFError, OSError):
             self._process.join(PATIENCE)
             failure = cause_of_death(self._process.exitcode)
@@ -172,7 +176,7 @@ def do_part(
             failure = None
         except Exception as error:
             failure = f"{type(error).__name__}: {error}".partition("\n")[0][:120]
-        line.send(failure)
+        line.send((step, failure))
 
 
 def end_with_parent() -> None:

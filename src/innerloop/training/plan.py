@@ -81,9 +81,10 @@ def workers_for(learner: Learner) -> int:
 
 
 def threads_for(learner: Learner, workers: int) -> int:
-    """Of each process: what torch would use, shared out, where operations are large; one where they
-    are small, since two threads then wait for each other."""
-    return max(1, torch.get_num_threads() // workers) if learner.is_heavy else 1
+    """Of each process: what torch would use where this one alone does large operations; one where
+    they are small, since two threads then wait for each other, and one of each of several processes
+    (a copy of a process has no copies of its threads)."""
+    return torch.get_num_threads() if learner.is_heavy and workers == 1 else 1
 
 
 def at_once(course: Course, meta: Meta, plan: Plan, memory: str | None) -> int | None:

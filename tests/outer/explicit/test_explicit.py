@@ -246,23 +246,128 @@ def test_where_the_path_asked_for_cannot_be_had_the_general_one_is_taken():
     assert learner.path == "vmap"
 
 
-def test_inputs_of_another_size_or_type_are_no_danger():
+class SizedByItsInput(nn.Module):
+    """Reads sizes off its input, and leaves the norm out for a single row."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.norm = nn.Conv2d(1, 4, 3, padding=1), nn.BatchNorm2d(4)
+        self.out = nn.Linear(4, WAYS)
+
+    def forward(self, x):
+        h = self.conv(x)
+        h = torch.relu(self.norm(h) if len(x) > 1 else h)
+        return self.out(nn.functional.max_pool2d(h, h.shape[-2:]).flatten(1))
+
+
+@pytest.mark.parametrize("transductive", [False, True])
+def test_each_shape_of_task_is_read_and_proven_by_itself(transductive):
     torch.manual_seed(0)
+    learner = il.maml(SizedByItsInput().double(), inner_lr=0.1, transductive=transductive)
+    meta, plain = learner.init(), learner.on_path("loop")
+    one_row = images()
+    one_row = il.Episodes(
+        *(il.Examples(s.x[:, :1], s.y[:, :1], ways=WAYS) for s in (one_row.support, one_row.query))
+    )
+    for episodes in (images(), images(side=12), images(queries=1), one_row, images()):
+        found = learner.gradient(meta, episodes).grads
+        torch.testing.assert_close(found, plain.gradient(meta, episodes).grads)
+
+
+def like(episodes, x, y=None):
+    sides = (
+        il.Examples(s.x.to(x), s.y if y is None else s.y.to(y), ways=s.ways)
+        for s in (episodes.support, episodes.query)
+    )
+    return il.Episodes(*sides)
+
+
+def test_numbers_of_another_type_are_no_danger():
+    learner, meta = made("pooled")
+    learner.gradient(meta, images())
+    with pytest.raises(RuntimeError, match=r"dtype|type"):
+        learner.gradient(meta, like(images(), torch.float32))
+    short = like(images(), torch.float64, torch.uint8)
+    plain = learner.on_path("loop").gradient(meta, like(images(), torch.float64, torch.int64))
+    torch.testing.assert_close(learner.gradient(meta, short).losses, plain.losses)
+
+
+def test_targets_of_another_type_than_the_outputs_are_no_danger():
+    net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten())
+    learner = il.maml(net, inner_lr=0.1)
+    x = torch.randn(2, 6, 1, 8, 8)
+    y = torch.randn(2, 6, 144, dtype=torch.float64)
+    episodes = il.Episodes(il.Examples(x, y), il.Examples(x, y))
+    plain = learner.on_path("loop").gradient(learner.init(), episodes)
+    torch.testing.assert_close(
+        learner.gradient(learner.init(), episodes).losses, plain.losses, check_dtype=False
+    )
+
+
+@pytest.mark.parametrize("asked", [False, True])
+@pytest.mark.filterwarnings("ignore:There is no explicit path")
+def test_instance_norm_is_no_batch_norm(asked):
+    torch.manual_seed(0)
+    layers = [nn.Conv2d(1, 4, 3), nn.InstanceNorm2d(4, affine=True), nn.ReLU()]
+    net = nn.Sequential(*layers, nn.Flatten(), nn.Linear(144, WAYS)).double()
+    learner = il.maml(net, inner_lr=0.1)
+    meta, plain = learner.init(), learner.on_path("loop")
+    learner = learner.on_path("explicit") if asked else learner
+    found = learner.gradient(meta, images())
+    torch.testing.assert_close(found.grads, plain.gradient(meta, images()).grads)
+
+
+def test_weights_may_lie_anyhow_in_memory():
+    learner, meta = made("pooled")
+    params = dict(meta.params)
+    params["1.weight"] = torch.ones(1, dtype=torch.float64).expand(4)
+    params["1.bias"] = torch.stack([torch.arange(4.0).double(), torch.ones(4).double()], 1)[:, 0]
+    params["5.weight"] = params["5.weight"].flip(0).t().t()
+    spread = il.Meta(params, meta.state)
+    dense = il.Meta({n: p.clone().contiguous() for n, p in params.items()}, meta.state)
+    torch.testing.assert_close(
+        learner.gradient(spread, images()).grads,
+        learner.on_path("loop").gradient(dense, images()).grads,
+    )
+
+
+def test_labels_below_zero_are_not_the_last_class():
+    learner, meta = made("pooled")
+    learner.gradient(meta, images())
+    wrong = images()
+    wrong.query.y[0, 0] = -1
+    with pytest.raises((RuntimeError, IndexError)):
+        learner.gradient(meta, wrong)
+
+
+def test_a_query_that_is_not_a_number_does_not_vanish_in_a_pool():
     net = nn.Sequential(
-        *(nn.Conv2d(1, 4, 3), nn.Tanh(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, WAYS))
+        *(nn.BatchNorm2d(1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(1, 2, 3), nn.Flatten()),
+        nn.Linear(8, WAYS),
     )
     learner = il.maml(net.double(), inner_lr=0.1)
-    meta = learner.init()
-    learner.gradient(meta, images())
-    assert learner.path == "explicit"
-    with pytest.raises(RuntimeError, match=r"dtype|type"):
-        learner.gradient(meta, halved(images()))
-    assert learner.path == "explicit"
-    larger = images(side=12)
-    plain = learner.on_path("loop").gradient(meta, larger)
-    torch.testing.assert_close(learner.gradient(meta, larger).grads, plain.grads)
+    episodes = images()
+    learner.gradient(learner.init(), episodes)
+    episodes.query.x[0, 0, 0, 3, 3] = torch.nan
+    assert learner.gradient(learner.init(), episodes).kept.tolist() == [False, True]
 
 
-def halved(episodes):
-    sides = (il.Examples(s.x.float(), s.y, ways=s.ways) for s in (episodes.support, episodes.query))
-    return il.Episodes(*sides)
+def test_a_first_task_without_a_finite_gradient_decides_nothing():
+    learner, meta = made("pooled")
+    episodes = images(tasks=3)
+    episodes.support.x[0] = torch.nan
+    assert learner.gradient(meta, episodes).kept.tolist() == [False, True, True]
+    assert learner.path == "explicit"
+
+
+def test_threads_that_come_later_have_as_many_as_before():
+    from concurrent.futures import ThreadPoolExecutor
+
+    learner, meta = made("pooled")
+    torch.set_num_threads(2)
+    try:
+        learner.gradient(meta, images())
+        with ThreadPoolExecutor(1) as pool:
+            assert pool.submit(torch.get_num_threads).result() == 2
+    finally:
+        torch.set_num_threads(1)

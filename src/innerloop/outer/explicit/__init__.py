@@ -4,16 +4,17 @@ A network is read once, operation by operation, and each has four short function
 and the tangents of both. With them the way back over an inner step is one Hessian-vector product on
 what the step computed anyway, in few large operations laid out as the processor likes them.
 
-No network is trusted: before its first step the program proves itself on one of its tasks, in double
-precision, against the plain gradient. One that does not agree goes down the general path.
+No network is trusted: before the first task of a shape the program proves itself on some rows of it, in
+double precision, against the plain gradient. One that does not agree goes down the general path.
 """
 
 from __future__ import annotations
 
 import itertools
+import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Generator, Tensor
@@ -33,6 +34,7 @@ from innerloop.tree import tree_map
 
 AGREED = 1e-9  # relative difference in double precision from which a program is not believed
 PROOF_ROWS, PROOF_STEPS = 5, 2  # of either set, and of the inner loop, that the proof looks at
+PROOF_TASKS = 4  # tried until one is finite
 
 
 @dataclass(frozen=True)
@@ -40,15 +42,12 @@ class Explicit:
     """A path: tasks one after the other, shared among as many threads as torch may use."""
 
     walk: Walk
-    row: torch.Size  # of one input, as it was when the program was read
     draws: ClassVar[bool] = False
 
     def __call__(
         self, method: Method, meta: Meta, episodes: Episodes, generator: Generator | None = None
     ) -> Totals:
         check_inputs(meta, episodes)
-        if episodes.support.x.shape[2:] != self.row:
-            raise Unknown("its inputs have another size than those it was read with")
         params = {n: p.detach() for n, p in meta.params.items()}
         meta = Meta(tree_map(laid_out, params), tree_map(laid_out, meta.state))
         threads = min(torch.get_num_threads(), len(episodes))
@@ -56,8 +55,12 @@ class Explicit:
             return self._in_turn(meta, episodes)
         ends = [len(episodes) * i // threads for i in range(threads + 1)]
         parts = [episodes[a:b] for a, b in itertools.pairwise(ends)]
-        with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            return sum_of(pool.map(lambda part: self._in_turn(meta, part), parts))
+        outside = torch.get_num_threads()
+        try:
+            with ThreadPoolExecutor(threads, "task", torch.set_num_threads, (1,)) as pool:
+                return sum_of(pool.map(lambda part: self._in_turn(meta, part), parts))
+        finally:
+            torch.set_num_threads(outside)  # new threads of Python begin with what was set last
 
     @property
     def descent(self) -> Descent:
@@ -69,6 +72,31 @@ class Explicit:
     @torch.no_grad()
     def _in_turn(self, meta: Meta, episodes: Episodes) -> Totals:
         return sum_of(alone(*self.walk.gradient(meta, episode)) for episode in episodes)
+
+
+class ByShape:
+    """The explicit path of each shape of task, read and proven when the first of them comes: what a
+    network does may depend on how many rows there are, and how large they are."""
+
+    draws = False
+
+    def __init__(self, *, even_slow: bool = False):
+        self._even_slow = even_slow
+        self._paths: dict[Any, Explicit | Dense] = {}
+
+    def __call__(
+        self, method: Method, meta: Meta, episodes: Episodes, generator: Generator | None = None
+    ) -> Totals:
+        return self.choose(method, meta, episodes)(method, meta, episodes, generator)
+
+    def choose(self, method: Method, meta: Meta, episodes: Episodes) -> Explicit | Dense:
+        """The path for tasks like these; `Unknown` where there is none."""
+        check_inputs(meta, episodes)
+        sides = (episodes.support, episodes.query)
+        key = (id(method), *((s.x.shape[1:], s.y.shape[1:], s.y.dtype, s.ways) for s in sides))
+        if key not in self._paths:
+            self._paths[key] = explicit(method, meta, episodes, even_slow=self._even_slow)
+        return self._paths[key]
 
 
 def explicit(
@@ -92,7 +120,7 @@ def explicit(
         derived = [op for op in walk.halves[1].ops if isinstance(op.rule, Derived)]
         if derived and not even_slow:
             raise Unknown(f"{len(derived)} of its operations have no rule of their own")
-        path = Explicit(walk, row.shape)
+        path = Explicit(walk)
     else:
         path = dense(method, program, meta)
     prove(path, meta, episodes)
@@ -102,12 +130,16 @@ def explicit(
 def check_inputs(meta: Meta, episodes: Episodes) -> None:
     """`Unknown` where the numbers are not those that the kernels work on."""
     kinds = {p.dtype for p in meta.params.values()}
+    if any(leaf.device.type != "cpu" for leaf in (*meta.params.values(), *meta.state.values())):
+        raise Unknown("its parameters are not on the processor")
     for side in (episodes.support, episodes.query):
         x, y = side.x, side.y
         if not isinstance(x, Tensor) or not x.is_floating_point() or x.device.type != "cpu":
             raise Unknown("its inputs are not one tensor of numbers on the processor")
         if x.dtype not in (torch.float32, torch.float64):
             raise Unknown(f"its inputs are {x.dtype}")
+        if y.dtype == torch.int64 and int(y.min()) < 0:
+            raise Unknown("its labels are not all classes")
         if kinds | ({y.dtype} if y.is_floating_point() else set()) != {x.dtype}:
             raise Unknown("its parameters, inputs and targets are not all of one type")
 
@@ -117,13 +149,18 @@ def prove(path: Explicit | Dense, meta: Meta, episodes: Episodes) -> None:
     steps tell as much as many, and the plain gradient keeps them all in memory."""
     path = path.of_steps(min(path.descent.steps, PROOF_STEPS))
     double = Meta(tree_map(to_double, meta.params), tree_map(to_double, meta.state))
-    task = few(tree_map(to_double, episodes[0]))
-    plain, _, _ = one_task(path.descent, double.state, None)(double.params, task)
-    alone = Episodes(batched(task.support), batched(task.query))
-    found = path(path.descent, double, alone, None).grads
-    off = length({n: found[n] - g for n, g in plain.items()})
-    if not off <= AGREED * length(plain):
-        raise Unknown("its gradient did not agree with the plain one")
+    for number in range(min(len(episodes), PROOF_TASKS)):
+        task = few(tree_map(to_double, episodes[number]))
+        plain, _, _ = one_task(path.descent, double.state, None)(double.params, task)
+        if not math.isfinite(length(plain)):
+            continue  # this task says nothing
+        single = Episodes(batched(task.support), batched(task.query))
+        found = path(path.descent, double, single, None).grads
+        off = length({n: found[n] - g for n, g in plain.items()})
+        if not off <= AGREED * length(plain):
+            raise Unknown("its gradient did not agree with the plain one")
+        return
+    raise Unknown("none of its first tasks has a finite gradient to hold it against")
 
 
 def few(task: Episode) -> Episode:
@@ -146,4 +183,4 @@ def to_double(leaf: Tensor) -> Tensor:
     return leaf.detach().double() if leaf.is_floating_point() else leaf
 
 
-__all__ = ["Dense", "Explicit", "Unknown", "explicit"]
+__all__ = ["ByShape", "Dense", "Explicit", "Unknown", "explicit"]

@@ -43,6 +43,8 @@ def norm(node: Any) -> Found | None:
     if scale is None or shift is None:
         raise Unknown("a batch norm without weights has no rule")
     value = last.meta["val"]
+    if value.shape[0] != ROWS:
+        raise Unknown("a norm over other things than rows has no rule")
     if native.library() is None or value.dim() != 4 or value.device.type != "cpu":
         return Norm(eps), [x, scale, shift], last
     slope, pool = 1.0, 1

@@ -44,7 +44,7 @@ class Score:
         return mean_loss(self.loss, outputs, self.examples)
 
     def _of_classes(self, outputs: Tensor) -> tuple[Tensor, Tensor]:
-        y, rows = self.examples.y, len(outputs)
+        y, rows = self.examples.y.long(), len(outputs)
         columns = class_columns(outputs, self.examples)
         logs = columns.log_softmax(-1)
         at = torch.arange(rows, device=y.device)

@@ -80,17 +80,22 @@ def processor() -> str:
 
 
 def call(name: str, *arguments: Tensor | int | float) -> None:
-    """Run a kernel on tensors of one type, sizes (int) and numbers (float)."""
-    kind = next(a.dtype for a in arguments if isinstance(a, Tensor) and a.is_floating_point())
-    function = getattr(library(), f"{name}_{SUFFIX[kind]}")
-    number = NUMBER[kind]
-    function(
+    """Run a kernel on tensors of one type on the processor, sizes (int) and numbers (float)."""
+    given = [a.contiguous() if isinstance(a, Tensor) and a.dim() < 2 else a for a in arguments]
+    numbers = [a for a in given if isinstance(a, Tensor) and a.is_floating_point()]
+    kind = numbers[0].dtype
+    if any(a.dtype != kind or a.device.type != "cpu" for a in numbers):
+        raise TypeError(f"{name} takes numbers of one type on the processor")
+    function, number = getattr(library(), f"{name}_{SUFFIX[kind]}"), NUMBER[kind]
+    failed = function(
         *(
             ctypes.c_void_p(a.data_ptr())
             if isinstance(a, Tensor)
             else ctypes.c_long(a)
             if isinstance(a, int)
             else number(a)
-            for a in arguments
+            for a in given
         )
     )
+    if failed:
+        raise MemoryError(f"{name} could not have the memory that it needs")

@@ -295,13 +295,14 @@ void meta_gradient(const F *theta, const F *xs, const void *ys, const F *xq, con
 
 }  // namespace
 
+// 0, or 1 where there was no memory
 #define NAMED(F, f)                                                                               \
-  void dense_meta_gradient_##f(F *theta, F *xs, void *ys, F *xq, void *yq, F *losses,             \
+  int dense_meta_gradient_##f(F *theta, F *xs, void *ys, F *xq, void *yq, F *losses,             \
                                uint8_t *kept, F *grad, int64_t *sizes, int64_t *bends, F *slopes, \
                                long layers, long tasks, long support, long query, long steps,     \
                                long exact_from, long loss, long ways, F rate) {                   \
-    meta_gradient<F>(theta, xs, ys, xq, yq, losses, kept, grad, sizes, bends, slopes, layers,     \
-                     tasks, support, query, steps, exact_from, loss, ways, rate);                 \
+    try { meta_gradient<F>(theta, xs, ys, xq, yq, losses, kept, grad, sizes, bends, slopes, layers,     \
+                     tasks, support, query, steps, exact_from, loss, ways, rate); return 0; } catch (...) { return 1; } \
   }
 
 extern "C" {

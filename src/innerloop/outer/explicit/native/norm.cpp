@@ -10,6 +10,8 @@
 
 #define SIMD _Pragma("omp simd")
 
+namespace {
+
 template <typename F> struct Sums {  // two sums per channel, in blocks
   std::vector<F> a, b, p, q;
   long C, count = 0;
@@ -28,9 +30,16 @@ void forward(const F *__restrict y, const F *__restrict scale, const F *__restri
   const long M = seen * H * W, H2 = H / P, W2 = W / P;
   Sums<F> sums(C);
   F *p = sums.p.data(), *q = sums.q.data();
-  for (long m = 0; m < M; m++) {  // shifted by the first row, against cancellation
+  const long few = M < 64 ? M : 64;
+  std::vector<F> near(C);  // the mean of some places, which the sums are shifted by
+  F *shift0 = near.data();
+  for (long j = 0; j < few; j++) {
+    const F *r = y + j * (M / few) * C;
+    SIMD for (long c = 0; c < C; c++) shift0[c] += r[c] / few;
+  }
+  for (long m = 0; m < M; m++) {
     const F *r = y + m * C;
-    SIMD for (long c = 0; c < C; c++) { F d = r[c] - y[c]; p[c] += d; q[c] += d * d; }
+    SIMD for (long c = 0; c < C; c++) { F d = r[c] - shift0[c]; p[c] += d; q[c] += d * d; }
     sums.tick();
   }
   sums.flush();
@@ -38,7 +47,7 @@ void forward(const F *__restrict y, const F *__restrict scale, const F *__restri
   for (long c = 0; c < C; c++) {
     F mu = sums.a[c] / M, var = sums.b[c] / M - mu * mu;
     if (var < 0) var = 0;
-    mean[c] = mu + y[c];
+    mean[c] = mu + shift0[c];
     rstd[c] = 1 / std::sqrt(var + eps);
     A[c] = scale[c] * rstd[c];
     B[c] = shift[c] - A[c] * mean[c];
@@ -63,9 +72,9 @@ void forward(const F *__restrict y, const F *__restrict scale, const F *__restri
         F v2 = a[c] * r2[c] + b[c], v3 = a[c] * r3[c] + b[c];
         F v = v0, s = r0[c];
         int j = 0;
-        if (v1 > v) { v = v1; j = 1; s = r1[c]; }
-        if (v2 > v) { v = v2; j = 2; s = r2[c]; }
-        if (v3 > v) { v = v3; j = 3; s = r3[c]; }
+        if (v1 > v || v1 != v1) { v = v1; j = 1; s = r1[c]; }
+        if (v2 > v || v2 != v2) { v = v2; j = 2; s = r2[c]; }
+        if (v3 > v || v3 != v3) { v = v3; j = 3; s = r3[c]; }
         z[c] = v > 0 ? v : slope * v;
         k[c] = (uint8_t)(j | (v > 0 ? 0 : 4));
         x[c] = (s - mean[c]) * rstd[c];
@@ -229,33 +238,36 @@ void backward_tangent(const F *__restrict g, const F *__restrict gt,
   }
 }
 
+}  // namespace
+
+// 0, or 1 where there was no memory
 #define NAMED(F, f)                                                                              \
-  void norm_forward_##f(F *y, F *scale, F *shift, F *mean, F *rstd, F *out, uint8_t *kind,       \
+  int norm_forward_##f(F *y, F *scale, F *shift, F *mean, F *rstd, F *out, uint8_t *kind,       \
                         F *hat, long n, long seen, long H, long W, long C, long pool, F eps,     \
                         F slope) {                                                               \
-    (pool == 2 ? forward<F, 2> : forward<F, 1>)(y, scale, shift, mean, rstd, out, kind, hat, n,  \
-                                                seen, H, W, C, eps, slope);                      \
+    try { (pool == 2 ? forward<F, 2> : forward<F, 1>)(y, scale, shift, mean, rstd, out, kind, hat, n,  \
+                                                seen, H, W, C, eps, slope); return 0; } catch (...) { return 1; } \
   }                                                                                              \
-  void norm_backward_##f(F *g, uint8_t *kind, F *hat, F *y, F *mean, F *rstd, F *scale,          \
+  int norm_backward_##f(F *g, uint8_t *kind, F *hat, F *y, F *mean, F *rstd, F *scale,          \
                          F *gscale, F *gshift, F *gy, long n, long seen, long H, long W, long C, \
                          long pool, F slope) {                                                   \
-    (pool == 2 ? backward<F, 2> : backward<F, 1>)(g, kind, hat, y, mean, rstd, scale, gscale,    \
-                                                  gshift, gy, n, seen, H, W, C, slope);          \
+    try { (pool == 2 ? backward<F, 2> : backward<F, 1>)(g, kind, hat, y, mean, rstd, scale, gscale,    \
+                                                  gshift, gy, n, seen, H, W, C, slope); return 0; } catch (...) { return 1; } \
   }                                                                                              \
-  void norm_forward_tangent_##f(F *yt, F *y, F *mean, F *rstd, F *scale, F *scalet, F *shiftt,   \
+  int norm_forward_tangent_##f(F *yt, F *y, F *mean, F *rstd, F *scale, F *scalet, F *shiftt,   \
                                 uint8_t *kind, F *hat, F *m1, F *m2, F *outt, F *hatt, long n,   \
                                 long H, long W, long C, long pool, F slope) {                    \
-    (pool == 2 ? forward_tangent<F, 2> : forward_tangent<F, 1>)(                                 \
+    try { (pool == 2 ? forward_tangent<F, 2> : forward_tangent<F, 1>)(                                 \
         yt, y, mean, rstd, scale, scalet, shiftt, kind, hat, m1, m2, outt, hatt, n, H, W, C,     \
-        slope);                                                                                  \
+        slope); return 0; } catch (...) { return 1; } \
   }                                                                                              \
-  void norm_backward_tangent_##f(F *g, F *gt, uint8_t *kind, F *hat, F *hatt, F *y, F *yt,       \
+  int norm_backward_tangent_##f(F *g, F *gt, uint8_t *kind, F *hat, F *hatt, F *y, F *yt,       \
                                  F *mean, F *rstd, F *m1, F *m2, F *scale, F *scalet, F *gscale, \
                                  F *gshift, F *gscalet, F *gshiftt, F *gyt, long n, long H,      \
                                  long W, long C, long pool, F slope) {                           \
-    (pool == 2 ? backward_tangent<F, 2> : backward_tangent<F, 1>)(                               \
+    try { (pool == 2 ? backward_tangent<F, 2> : backward_tangent<F, 1>)(                               \
         g, gt, kind, hat, hatt, y, yt, mean, rstd, m1, m2, scale, scalet, gscale, gshift,        \
-        gscalet, gshiftt, gyt, n, H, W, C, slope);                                               \
+        gscalet, gshiftt, gyt, n, H, W, C, slope); return 0; } catch (...) { return 1; } \
   }
 
 extern "C" {
