@@ -239,6 +239,14 @@ def test_a_bar_is_shown_when_asked_for_and_nothing_goes_to_stdout(capsys):
     assert capsys.readouterr().err == ""
 
 
+def test_what_a_killed_process_left_before_its_first_file_was_whole_is_no_hindrance(tmp_path):
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / ".half-settings.json.841").write_text('{"algor')
+    train(run, resume=True)
+    assert not list(run.glob(".half-*"))
+
+
 def test_a_full_disk_ends_in_one_sentence_and_leaves_nothing_half_written(tmp_path):
     """In a process whose files may not grow beyond 8 KB."""
     script = (

@@ -6,6 +6,8 @@ import warnings
 from dataclasses import replace
 from typing import NamedTuple
 
+import torch
+
 from innerloop.adapted.drawings import inputs_of
 from innerloop.adapted.extension import gone_on
 from innerloop.adapted.extension import sentence as sentence_of_extension
@@ -61,18 +63,19 @@ class Keeper(NamedTuple):
         if folder is None:
             return cls(course, layout, start, settings, history, None)
         found = open_folder(folder, settings, resume)
+        folder.tidy()
         if found is not None:
             if (path := found["plan"]["path"]) in PATHS:  # chosen then: the steps go on by it
                 course = replace(course, learner=course.learner.on_path(path))
                 plan |= {"path": path, "kernels": kernels_of(path)}
             if workers is None:  # as it was chosen then
                 plan["workers"] = {**BEFORE, **found["plan"]}["workers"]
-                plan["threads"] = {**plan, **found["plan"]}["threads"]
+                threads = {**plan, **found["plan"]}["threads"]
+                plan["threads"] = min(threads, torch.get_num_threads())  # as far as there are any
             if memory is None:
                 plan["at_once"] = {**BEFORE, **found["plan"]}["at_once"]
             if (sentence := changed_plan(found["plan"], plan)) is not None:
                 warnings.warn(say(*sentence), stacklevel=3)
-            folder.tidy()
             extended = name_of(found) != name_of(settings)
             start = gone_on(course, folder.newest() or start, extended=extended)
             if extended:

@@ -82,7 +82,8 @@ class RunFolder:
         with disk_errors(self.path):
             if self.exists or not self.path.is_dir():
                 return
-            others = sorted(p.name for p in self.path.iterdir() if p.name != "state")
+            names = sorted(p.name for p in self.path.iterdir())
+            others = [n for n in names if n != "state" and not n.startswith(BESIDE)]
             others += [p.name for p in (self.path / "state").glob("*") if not is_ours(p)]
         if others:
             raise InputError(
@@ -99,6 +100,7 @@ class RunFolder:
     def discard(self) -> None:
         """Remove what a run has written here; `check_free` has made sure that all of it is ours."""
         shutil.rmtree(self.path / "state", ignore_errors=True)
+        self.tidy()
         for name in ("settings.json", "history.jsonl", "meta.safetensors"):
             with contextlib.suppress(OSError):
                 (self.path / name).unlink(missing_ok=True)
