@@ -47,7 +47,6 @@ class Explicit:
     def __call__(
         self, method: Method, meta: Meta, episodes: Episodes, generator: Generator | None = None
     ) -> Totals:
-        check_inputs(meta, episodes)
         params = {n: p.detach() for n, p in meta.params.items()}
         meta = Meta(tree_map(laid_out, params), tree_map(laid_out, meta.state))
         threads = min(torch.get_num_threads(), len(episodes))
