@@ -33,21 +33,36 @@ class Tokens(nn.Module):
         self.first = nn.Linear(1, width, bias=False)
 
     def encode(self, z: Tensor, y: Tensor) -> list[tuple[Tensor, Tensor]]:
-        """For each layer the keys and values of the support set, (heads, 1 + S, d) both."""
-        given = torch.cat([z, y, torch.ones_like(y[:, :1])], -1)
-        tokens = torch.cat([self.first.weight.T, self.token(given)])  # (1 + S, width)
-        code = []
+        """For each layer the keys and values of the support set, (heads, 1 + S, d) both; and its
+        tokens after the last."""
+        tokens, code = self.known(z, y), []
         for block in self.blocks:
-            code.append(block.keys_and_values(tokens))  # type: ignore[operator]
-            tokens = block(tokens, code[-1])
+            tokens, known = block.among(tokens, len(tokens))  # type: ignore[operator]
+            code.append(known)
         return [*code, (tokens[None], tokens[None])]
 
     def decode(self, code: list[tuple[Tensor, Tensor]], z: Tensor) -> Tensor:
-        unknown = z.new_zeros(len(z), self.targets + 1)
-        tokens = self.token(torch.cat([z, unknown], -1))  # (Q, width)
+        tokens = self.asked(z)
         for block, known in zip(self.blocks, code, strict=False):
             tokens = block(tokens, known)
         return self.answer(self.norm(tokens))  # type: ignore[no-any-return]
+
+    def both(self, z: Tensor, y: Tensor, queries: Tensor) -> Tensor:
+        """`decode(encode(z, y), queries)` in one go."""
+        tokens, count = torch.cat([self.known(z, y), self.asked(queries)]), 1 + len(y)
+        for block in self.blocks:
+            tokens, _ = block.among(tokens, count)  # type: ignore[operator]
+        return self.answer(self.norm(tokens[count:]))  # type: ignore[no-any-return]
+
+    def known(self, z: Tensor, y: Tensor) -> Tensor:
+        """(1 + S, width)"""
+        given = torch.cat([z, y, torch.ones_like(y[:, :1])], -1)
+        return torch.cat([self.first.weight.T, self.token(given)])
+
+    def asked(self, z: Tensor) -> Tensor:
+        """(Q, width)"""
+        unknown = z.new_zeros(len(z), self.targets + 1)
+        return self.token(torch.cat([z, unknown], -1))  # type: ignore[no-any-return]
 
     def embed(self, code: list[tuple[Tensor, Tensor]]) -> Tensor:
         """The mean of the support rows' tokens after the last layer."""

@@ -41,15 +41,30 @@ class Block(nn.Module):
 
     def keys_and_values(self, tokens: Tensor) -> KeysAndValues:
         """(heads, n, d) both, of tokens (n, width)."""
-        both = self.key_value(self.before(tokens)).unflatten(-1, (2, self.heads, -1))
-        key, value = both.movedim(0, 2)  # (heads, n, d)
-        return key, value
+        return self._keys_and_values(self.before(tokens))
 
     def forward(
         self, tokens: Tensor, known: KeysAndValues, allowed: Tensor | None = None
     ) -> Tensor:
         """Tokens (n, width) after they have looked at m known ones; allowed (n, m): at which."""
-        query = self.query(self.before(tokens)).unflatten(-1, (self.heads, -1)).transpose(0, 1)
+        return self._after(tokens, self.before(tokens), known, allowed)
+
+    def among(self, tokens: Tensor, count: int) -> tuple[Tensor, KeysAndValues]:
+        """Tokens after they have looked at the first `count` of them, whose keys and values are
+        given too."""
+        normed = self.before(tokens)
+        known = self._keys_and_values(normed[:count])
+        return self._after(tokens, normed, known, None), known
+
+    def _keys_and_values(self, normed: Tensor) -> KeysAndValues:
+        both = self.key_value(normed).unflatten(-1, (2, self.heads, -1))
+        key, value = both.movedim(0, 2)  # (heads, n, d)
+        return key, value
+
+    def _after(
+        self, tokens: Tensor, normed: Tensor, known: KeysAndValues, allowed: Tensor | None
+    ) -> Tensor:
+        query = self.query(normed).unflatten(-1, (self.heads, -1)).transpose(0, 1)
         seen = attention(query, *known, allowed).transpose(0, 1).flatten(1)
         tokens = tokens + self.out(seen)
         return tokens + self.down(F.gelu(self.up(self.between(tokens))))  # type: ignore[no-any-return]
@@ -60,7 +75,7 @@ def attention(query: Tensor, key: Tensor, value: Tensor, allowed: Tensor | None 
 
     allowed (n, m): False where a query must not look.
     """
-    scores = query @ key.transpose(-1, -2) * key.shape[-1] ** -0.5  # (heads, n, m)
+    scores = query * key.shape[-1] ** -0.5 @ key.transpose(-1, -2)  # (heads, n, m)
     if allowed is not None:
         scores = torch.where(allowed, scores, -torch.inf)
     return scores.softmax(-1) @ value
