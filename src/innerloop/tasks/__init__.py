@@ -12,6 +12,7 @@ from innerloop.tasks.functions import linear, sinusoids
 from innerloop.tasks.gaussian_processes import gaussian_processes
 from innerloop.tasks.glyphs import glyphs
 from innerloop.tasks.images import ImageBank, ImageInputs, ImageStream, image_facts, images
+from innerloop.tasks.linear_regression import linear_regression
 from innerloop.tasks.mixture import mixture
 from innerloop.tasks.omniglot import omniglot
 from innerloop.tasks.show import show
@@ -20,6 +21,7 @@ from innerloop.tasks.tables import TableInputs, table, table_facts
 TASKS: dict[str, Any] = {
     "sinusoids": sinusoids,
     "linear": linear,
+    "linear_regression": linear_regression,
     "mixture": mixture,
     "gaussian_processes": gaussian_processes,
     "glyphs": glyphs,
