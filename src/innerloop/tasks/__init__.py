@@ -5,6 +5,7 @@ from typing import Any
 from innerloop.tasks import data
 from innerloop.tasks.arrays import arrays
 from innerloop.tasks.base import Tasks
+from innerloop.tasks.completion import completion
 from innerloop.tasks.dataset import dataset
 from innerloop.tasks.digits import digits
 from innerloop.tasks.function import function
@@ -27,6 +28,7 @@ TASKS: dict[str, Any] = {
     "glyphs": glyphs,
     "digits": digits,
     "omniglot": omniglot,
+    "completion": completion,
     "images": images,
     "function": function,
     "table": table,
