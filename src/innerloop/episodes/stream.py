@@ -43,6 +43,12 @@ class Stream(ABC):
         """What a user should know about what is drawn from: classes left out, for example."""
         return ()
 
+    @property
+    def largest(self) -> tuple[int, int]:
+        """Support and query rows of the largest task."""
+        ways = max(1, most(self.ways))
+        return ways * most(self.shots), ways * most(self.queries)
+
     @abstractmethod
     def draw(self, draws: Draws) -> Episodes:
         """len(draws) episodes from the random numbers given."""
@@ -67,7 +73,7 @@ class Stream(ABC):
         return self.draw(Draws(seed, self.name, numbers))
 
     def _check_size(self, tasks: int) -> None:
-        a_task = max(1, most(self.ways)) * (most(self.shots) + most(self.queries))
+        a_task = sum(self.largest)
         if tasks * a_task > ROWS:
             raise InputError(
                 f"a batch may hold at most {ROWS:,} rows, but {tasks} tasks of {a_task} rows (ways x "
