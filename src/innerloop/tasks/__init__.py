@@ -9,6 +9,7 @@ from innerloop.tasks.dataset import dataset
 from innerloop.tasks.digits import digits
 from innerloop.tasks.function import function
 from innerloop.tasks.functions import linear, sinusoids
+from innerloop.tasks.gaussian_processes import gaussian_processes
 from innerloop.tasks.glyphs import glyphs
 from innerloop.tasks.images import ImageBank, ImageInputs, ImageStream, image_facts, images
 from innerloop.tasks.omniglot import omniglot
@@ -19,6 +20,7 @@ from innerloop.tasks.tables import TableInputs, table, table_facts
 TASKS: dict[str, Any] = {
     "sinusoids": sinusoids,
     "linear": linear,
+    "gaussian_processes": gaussian_processes,
     "glyphs": glyphs,
     "digits": digits,
     "omniglot": omniglot,
