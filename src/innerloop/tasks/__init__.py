@@ -14,7 +14,7 @@ from innerloop.tasks.glyphs import glyphs
 from innerloop.tasks.images import ImageBank, ImageInputs, ImageStream, image_facts, images
 from innerloop.tasks.omniglot import omniglot
 from innerloop.tasks.show import show
-from innerloop.tasks.small import pmlb
+from innerloop.tasks.small import pmlb, structural
 from innerloop.tasks.tables import TableInputs, table, table_facts
 
 TASKS: dict[str, Any] = {
@@ -25,6 +25,7 @@ TASKS: dict[str, Any] = {
     "digits": digits,
     "omniglot": omniglot,
     "pmlb": pmlb,
+    "structural": structural,
     "images": images,
     "function": function,
     "table": table,

@@ -2,5 +2,6 @@
 
 from innerloop.tasks.small.pmlb import pmlb
 from innerloop.tasks.small.scaling import in_width, standardised
+from innerloop.tasks.small.structural import structural
 
-__all__ = ["in_width", "pmlb", "standardised"]
+__all__ = ["in_width", "pmlb", "standardised", "structural"]
