@@ -6,6 +6,7 @@ from typing import Any
 
 from innerloop.tasks.base import SPLITS, Tasks
 from innerloop.tasks.classes import ClassStream
+from innerloop.tasks.completion import CompletionStream
 from innerloop.tasks.small.stream import SmallTableStream
 
 
@@ -40,4 +41,6 @@ def show_split(tasks: Tasks, name: str) -> dict[str, Any]:
     }
     if isinstance(stream, SmallTableStream):
         return facts | stream.summary()
-    return facts | (stream.bank.summary() if isinstance(stream, ClassStream) else {})
+    if isinstance(stream, ClassStream | CompletionStream):
+        return facts | stream.bank.summary()
+    return facts
