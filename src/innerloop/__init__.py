@@ -7,6 +7,7 @@ from innerloop.algorithms import (
     anil,
     baseline_pp,
     boil,
+    cnp,
     finetune,
     fomaml,
     maml,
@@ -17,6 +18,7 @@ from innerloop.algorithms import (
     reptile,
     ridge,
     scratch,
+    tnp,
 )
 from innerloop.core import Episode, Episodes, Examples, Meta, MetaGradient
 from innerloop.errors import InnerloopError, InputError

@@ -11,11 +11,14 @@ from typing import ClassVar, Literal, Protocol
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from innerloop.core import Examples
+from innerloop.errors import InputError
 from innerloop.losses import binary_cross_entropy, cross_entropy, mse
 
 Metric = Literal["accuracy", "mse"]
+LOG_ROOT_2_PI = 0.5 * math.log(2 * math.pi)
 
 
 class Likelihood(Protocol):
@@ -125,6 +128,116 @@ class Gaussian:
         numbers = math.prod(outputs.shape[1:])
         constant = math.log(self.scale * math.sqrt(2 * math.pi))
         return numbers * (mse(outputs, targets) / (2 * self.scale**2) + constant)
+
+
+@dataclass(frozen=True)
+class Normal:
+    """Numbers with a mean and a standard deviation of their own: outputs (rows, out, 2).
+
+        mean = outputs[..., 0],   std = least + softplus(outputs[..., 1])
+
+    >>> outputs = torch.tensor([[[2.0, 0.5413]]])  # softplus(0.5413) = 1
+    >>> Normal(least=0.0).answer(outputs), Normal(least=0.0).std(outputs)
+    (tensor([[2.]]), tensor([[1.0000]]))
+    """
+
+    least: float = 0.01
+    metric: ClassVar[Literal["mse"]] = "mse"
+
+    def answer(self, outputs: Tensor) -> Tensor:
+        return outputs[..., 0]
+
+    def is_answer(self, outputs: Tensor) -> Tensor:
+        return outputs.isfinite().flatten(1).all(1)
+
+    def std(self, outputs: Tensor) -> Tensor:
+        """The standard deviation of each target, shaped like the answer."""
+        return self.least + F.softplus(outputs[..., 1])
+
+    def score(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        return mse(self.answer(outputs), targets)
+
+    def negative_log(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        std = self.std(outputs)
+        gap = (targets - self.answer(outputs)) / std
+        return (0.5 * gap.square() + std.log() + LOG_ROOT_2_PI).flatten(1).sum(1)
+
+    def below(self, outputs: Tensor, values: Tensor) -> Tensor:
+        """The probability that a target is smaller than these values, shaped like them."""
+        return torch.special.ndtr((values - self.answer(outputs)) / self.std(outputs))
+
+    def quantile(self, outputs: Tensor, share: float) -> Tensor:
+        """The value below which a target lies with probability `share`, shaped like the answer."""
+        return self.answer(outputs) + self.std(outputs) * standard_quantile(outputs, share)
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """Numbers that follow one of M normals: outputs (rows, out, M, 3).
+
+        weight = softmax_M(outputs[..., 0]),   mean = outputs[..., 1],
+        std = least + softplus(outputs[..., 2])
+
+    >>> two = torch.tensor([[[[0.0, -1.0, -9.0], [0.0, 1.0, -9.0]]]])
+    >>> Mixture().answer(two), Mixture().std(two).round(decimals=2)
+    (tensor([[0.]]), tensor([[1.]]))
+    """
+
+    least: float = 0.01
+    metric: ClassVar[Literal["mse"]] = "mse"
+
+    def answer(self, outputs: Tensor) -> Tensor:
+        return (self._weights(outputs) * outputs[..., 1]).sum(-1)
+
+    def is_answer(self, outputs: Tensor) -> Tensor:
+        return outputs.isfinite().flatten(1).all(1)
+
+    def std(self, outputs: Tensor) -> Tensor:
+        """Of the whole mixture, shaped like the answer."""
+        mean, weights = self.answer(outputs)[..., None], self._weights(outputs)
+        variance = self._spread(outputs).square() + (outputs[..., 1] - mean).square()
+        return (weights * variance).sum(-1).sqrt()
+
+    def score(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        return mse(self.answer(outputs), targets)
+
+    def negative_log(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        std = self._spread(outputs)
+        gap = (targets[..., None] - outputs[..., 1]) / std
+        each = outputs[..., 0].log_softmax(-1) - 0.5 * gap.square() - std.log() - LOG_ROOT_2_PI
+        return -each.logsumexp(-1).flatten(1).sum(1)
+
+    def below(self, outputs: Tensor, values: Tensor) -> Tensor:
+        """The probability that a target is smaller than these values, shaped like them."""
+        share = torch.special.ndtr((values[..., None] - outputs[..., 1]) / self._spread(outputs))
+        return (self._weights(outputs) * share).sum(-1)
+
+    def quantile(self, outputs: Tensor, share: float) -> Tensor:
+        """The value below which a target lies with probability `share`: by bisection between the
+        lowest and the highest of the components' own."""
+        each = outputs[..., 1] + self._spread(outputs) * standard_quantile(outputs, share)
+        low, high = each.amin(-1), each.amax(-1)
+        for _ in range(60):
+            middle = (low + high) / 2
+            under = self.below(outputs, middle) < share
+            low, high = torch.where(under, middle, low), torch.where(under, high, middle)
+        return (low + high) / 2
+
+    def _weights(self, outputs: Tensor) -> Tensor:
+        return outputs[..., 0].softmax(-1)
+
+    def _spread(self, outputs: Tensor) -> Tensor:
+        return self.least + F.softplus(outputs[..., 2])
+
+
+def standard_quantile(like: Tensor, share: float) -> Tensor:
+    """Of the standard normal: 1.645 for 0.95."""
+    if not 0 < share < 1:
+        raise InputError(
+            f"a quantile's share must lie between 0 and 1, got {share}; write 0.05, 0.5 or 0.95.",
+            f"分位数的比例必须在 0 与 1 之间，收到 {share}；例如 0.05、0.5 或 0.95。",
+        )
+    return torch.special.ndtri(like.new_tensor(share))
 
 
 def likelihood_of(examples: Examples, *, scale: float = 1.0) -> Likelihood:

@@ -12,6 +12,7 @@ from innerloop.algorithms import ALGORITHMS
 
 TASKS, WAYS, SHOTS, QUERIES = 3, 3, 2, 2
 CLASSES = 7  # of meta-training, for learners that pretrain on all of them
+SMALL = {"width": 8, "layers": 2, "heads": 2}
 FEW = {"inner_steps": 2, "inner_lr": 0.05}
 
 
@@ -58,6 +59,9 @@ def learner(name: str, network: str, *, outputs: int = WAYS, regression: bool = 
     if "classes" in has and not regression:
         settings["classes"] = CLASSES
     encoder = constructor.suggestions.encoder and not regression
+    if "targets" in has:  # features, and a network of its own over them
+        encoder, settings = True, {**SMALL, **settings, "targets": 1 if regression else 0}
+        settings = {k: v for k, v in settings.items() if k in has}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(1)
         net = NETWORKS[network](None if encoder else outputs).double()

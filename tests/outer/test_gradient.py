@@ -89,7 +89,7 @@ def test_small_networks_are_batched_unless_another_path_is_asked_for():
     learner.gradient(learner.init(), regression_tasks(2))
     assert learner.path == "vmap"
     assert learner.on_path("loop").path == "loop"
-    with pytest.raises(il.InputError, match="a path must be one of explicit, vmap, loop"):
+    with pytest.raises(il.InputError, match="a path must be one of explicit, pass, vmap, loop"):
         learner.on_path("lop")
 
 

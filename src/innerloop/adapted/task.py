@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from innerloop.adapted.rows import (
 )
 from innerloop.core import Examples, Meta, concatenate
 from innerloop.errors import InputError
+from innerloop.likelihoods import Mixture, Normal
 from innerloop.losses import class_columns
 from innerloop.outer import Learner
 from innerloop.tasks.inputs import Inputs
@@ -78,10 +80,10 @@ class Adapted:
         outputs = self.outputs(x)
         if self.classes is None:
             if self.kind == "multilabel":
-                outputs = outputs > 0
-            elif self.inputs is not None:
-                outputs = self.inputs.answers(outputs)
-            return like(x, outputs[:, 0] if self.flat else outputs)
+                return self._shaped(x, outputs > 0)
+            likelihood = getattr(self.learner.method, "likelihood", None)
+            mean = outputs if likelihood is None else likelihood.answer(outputs)
+            return self._shaped(x, self._in_unit(mean))
         best = self.classes[outputs.argmax(1).cpu().numpy()]
         return torch.from_numpy(best) if gives_tensors(x) and best.dtype.kind in "biuf" else best
 
@@ -95,6 +97,36 @@ class Adapted:
                 "predict_proba 用于分类，而该任务是回归；请使用 predict。",
             )
         return like(x, self.outputs(x).softmax(1))
+
+    def predict_std(self, x: Any) -> Any:
+        """The standard deviation of each answer of `predict`, in its shape and unit."""
+        outputs, spread = self.outputs(x), self._spread()
+        mean, std = spread.answer(outputs), spread.std(outputs)
+        return self._shaped(x, self._in_unit(mean + std) - self._in_unit(mean))
+
+    def predict_quantiles(self, x: Any, shares: Sequence[float] = (0.05, 0.5, 0.95)) -> Any:
+        """(len(shares), ...) the values below which a target lies with these probabilities, each
+        shaped like the answer of `predict`."""
+        outputs, spread = self.outputs(x), self._spread()
+        each = [self._in_unit(spread.quantile(outputs, share)) for share in shares]
+        return like(x, torch.stack([e[:, 0] if self.flat else e for e in each]))
+
+    def _spread(self) -> Normal | Mixture:
+        likelihood = getattr(self.learner.method, "likelihood", None)
+        if isinstance(likelihood, Normal | Mixture):
+            return likelihood
+        name = self.learner.spec.algorithm
+        raise InputError(
+            f"{name} does not say how far its answers may be off; use a learner that does, such as "
+            "tnp or cnp, or ask for an interval with coverage.",
+            f"{name} 不给出其答案的偏差范围；请使用给出分布的学习器，例如 tnp 或 cnp，或用 coverage 请求区间。",
+        )
+
+    def _in_unit(self, numbers: Tensor) -> Tensor:
+        return numbers if self.inputs is None else self.inputs.answers(numbers)
+
+    def _shaped(self, x: Any, answers: Tensor) -> Any:
+        return like(x, answers[:, 0] if self.flat else answers)
 
     def update(self, x: Any, y: Any) -> Adapted:
         """The task with further examples, also of new classes; this one stays as it was.

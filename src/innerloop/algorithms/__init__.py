@@ -3,6 +3,7 @@
 from innerloop.algorithms.anil import anil
 from innerloop.algorithms.baseline_pp import baseline_pp
 from innerloop.algorithms.boil import boil
+from innerloop.algorithms.cnp import cnp
 from innerloop.algorithms.finetune import finetune
 from innerloop.algorithms.maml import fomaml, maml
 from innerloop.algorithms.meta_sgd import meta_sgd
@@ -11,6 +12,7 @@ from innerloop.algorithms.protonet import protonet
 from innerloop.algorithms.reptile import reptile
 from innerloop.algorithms.ridge import ridge
 from innerloop.algorithms.scratch import scratch
+from innerloop.algorithms.tnp import tnp
 
 ALGORITHMS = {
     "maml": maml,
@@ -21,6 +23,8 @@ ALGORITHMS = {
     "reptile": reptile,
     "protonet": protonet,
     "ridge": ridge,
+    "cnp": cnp,
+    "tnp": tnp,
     "finetune": finetune,
     "baseline_pp": baseline_pp,
     "scratch": scratch,

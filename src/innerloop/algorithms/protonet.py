@@ -33,6 +33,7 @@ class Prototypical:
     network: Encoder
     loss: Loss | None
     distance: Distance
+    single_pass = True
 
     def init(self, generator: Generator | None = None) -> Meta:
         params, state = self.network.init(generator)

@@ -28,6 +28,7 @@ class Ridge:
     strength: float
     scale: float
     standardise: bool
+    single_pass = True
 
     def __post_init__(self) -> None:
         for name, value in (("strength", self.strength), ("scale", self.scale)):

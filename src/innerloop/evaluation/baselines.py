@@ -14,7 +14,7 @@ from innerloop.devices import CPU, to_device
 from innerloop.episodes import Stream
 from innerloop.evaluation.judging import judge_stream, likelihood_for
 from innerloop.language import say
-from innerloop.models import MODELS, model_spec
+from innerloop.models import MODELS, mlp, model_spec
 from innerloop.models.network import Model
 from innerloop.outer import Learner
 from innerloop.tasks import Tasks
@@ -124,7 +124,10 @@ def network_for(learner: Learner, outputs: int | None, tasks: Tasks) -> Model | 
     spec = model_spec(model) if isinstance(model, nn.Module) else None
     if spec is not None and spec.name in MODELS:
         return MODELS[spec.name](**{**spec.settings, "outputs": outputs})
-    headless = learner.suggestions.encoder and tasks.kind == "classification"
+    takes_in_a_set = "targets" in learner.spec.settings  # its model, if any, gives features
+    if model is None and takes_in_a_set and len(tasks.input_shape) == 1:
+        return mlp(tasks.input_shape[0], outputs)
+    headless = takes_in_a_set or (learner.suggestions.encoder and tasks.kind == "classification")
     return model if headless == (outputs is None) else None
 
 

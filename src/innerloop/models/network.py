@@ -157,9 +157,11 @@ class Network:
                 raise
             finally:
                 tape_in_use.reset(token)
-        return outputs if isinstance(outputs, Tensor) else self._refuse(outputs)
+        return self._checked(outputs)
 
-    def _refuse(self, outputs: object) -> Tensor:
+    def _checked(self, outputs: object) -> Tensor:
+        if isinstance(outputs, Tensor):
+            return outputs
         name, got = type(self.module).__name__, type(outputs).__name__
         raise InputError(
             f"a model must return one tensor with a row per input, but {name} returned a {got}; "

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from torch import Generator, Tensor
 from torch.func import grad, vmap
 
@@ -46,6 +47,41 @@ def each_of(
     return tree_map(lambda leaf: leaf.detach()[None], alone)  # type: ignore[no-any-return]
 
 
+def by_pass(
+    method: Method, meta: Meta, episodes: Episodes, generator: Generator | None = None
+) -> Totals:
+    """Many tasks forward at once, and back in one pass: for a method that differentiates nothing
+    inside (`single_pass`), the sum of the gradients is the gradient of the sum. Should a task not be
+    finite, tasks are kept apart after all, and it is left out."""
+    return sum_of(one_pass(method, meta, part, generator) for part in chunks(episodes))
+
+
+def one_pass(method: Method, meta: Meta, episodes: Episodes, generator: Generator | None) -> Totals:
+    tasks, count = episodes.as_episode(), len(episodes)
+    params = {n: p.detach().requires_grad_() for n, p in meta.params.items()}
+
+    def loss_of(episode: Episode) -> tuple[Tensor, Params]:
+        loss, new = method.task_loss(Meta(params, meta.state), episode, generator)
+        return loss, changes(new, meta.state)
+
+    with torch.enable_grad():
+        if count > 1:
+            losses, states = vmap(loss_of, randomness="different")(tasks)
+        else:
+            alone = loss_of(tree_map(lambda leaf: leaf[0], tasks))
+            losses, states = tree_map(lambda leaf: leaf[None], alone)
+        grads = torch.autograd.grad(
+            losses.sum(), list(params.values()), allow_unused=True, materialize_grads=True
+        )
+    losses, states = detached((losses, states))
+    sizes = torch.stack([losses.sum(), *torch._foreach_norm(grads)])
+    if not sizes.isfinite().all():
+        return by_vmap(method, meta, episodes, generator)
+    sums = tree_map(lambda leaf: leaf.sum(0) if leaf.is_floating_point() else leaf[0], states)
+    kept = torch.ones(count, dtype=torch.bool, device=losses.device)
+    return Totals(losses, kept, dict(zip(params, grads, strict=True)), sums)
+
+
 def by_loop(
     method: Method, meta: Meta, episodes: Episodes, generator: Generator | None = None
 ) -> Totals:
@@ -74,23 +110,24 @@ def one_task(method: Method, state: Params, generator: Generator | None) -> OneT
     """(params, episode) -> (grads, loss, changes of the state) for one task."""
     own: Any = getattr(method, "task_gradient", None)
 
-    def changes(new: Params) -> Params:
-        """What stays as it was (frozen weights) is not copied for every task."""
-        return {n: leaf.detach() for n, leaf in new.items() if leaf is not state.get(n)}
-
     def by_its_own(params: Params, episode: Episode) -> tuple[Params, Tensor, Params]:
         grads, loss, new = own(Meta(params, state), episode, generator)
-        return grads, loss, changes(new)
+        return grads, loss, changes(new, state)
 
     if own is not None:
         return by_its_own
 
     def loss_of(params: Params, episode: Episode) -> tuple[Tensor, tuple[Tensor, Params]]:
         loss, new = method.task_loss(Meta(params, state), episode, generator)
-        return loss, (loss.detach(), changes(new))
+        return loss, (loss.detach(), changes(new, state))
 
     def one(params: Params, episode: Episode) -> tuple[Params, Tensor, Params]:
         grads, (loss, new) = grad(loss_of, has_aux=True)(params, episode)
         return grads, loss, new
 
     return one
+
+
+def changes(new: Params, state: Params) -> Params:
+    """What stays as it was (frozen weights) is not copied for every task."""
+    return {n: leaf.detach() for n, leaf in new.items() if leaf is not state.get(n)}

@@ -14,19 +14,24 @@ from innerloop.language import say
 from innerloop.outer.allocator import keep_memory
 from innerloop.outer.explicit import ByShape
 from innerloop.outer.gradient import totals
-from innerloop.outer.paths import Path, by_loop
+from innerloop.outer.paths import Path, by_loop, by_pass
 from innerloop.outer.recorded import Recorded
 from innerloop.outer.totals import Totals
 
-GENERAL: dict[str, Callable[[], Path]] = {"vmap": Recorded, "loop": lambda: by_loop}
+GENERAL: dict[str, Callable[[], Path]] = {
+    "pass": lambda: by_pass,
+    "vmap": Recorded,
+    "loop": lambda: by_loop,
+}
 PATHS = ("explicit", *GENERAL)
 
 
 @dataclass
 class Route:
-    """name: "explicit" (known rules, no graph), "vmap" (tasks batched) or "loop" (one after the
-    other); None before the first gradient. fixed: asked for, and not to be changed. why: the
-    reason, where it is not the fastest one."""
+    """name: "explicit" (known rules, no graph), "pass" (tasks batched, one pass back, for methods
+    that differentiate nothing inside), "vmap" (tasks batched) or "loop" (one after the other);
+    None before the first gradient. fixed: asked for, and not to be changed. why: the reason, where
+    it is not the fastest one."""
 
     name: str | None = None
     fixed: bool = False
@@ -51,7 +56,12 @@ class Route:
         try:
             return totals(method, meta, episodes, path=self._path, generator=generator)
         except Exception as error:
-            general = [name for name in GENERAL if PATHS.index(name) > PATHS.index(self.name or "")]
+            general = [
+                name
+                for name in GENERAL
+                if PATHS.index(name) > PATHS.index(self.name or "")
+                and (name != "pass" or is_one_pass(method))
+            ]
             if not general or (
                 isinstance(error, InnerloopError) and not isinstance(error, RuntimeError)
             ):
@@ -72,6 +82,9 @@ class Route:
         return found
 
     def _choose(self, method: Method, meta: Meta, episodes: Episodes) -> None:
+        if is_one_pass(method):
+            self.name, self._path = "pass", GENERAL["pass"]()
+            return
         [(_, alike), *_] = episodes.alike()
         try:
             path = ByShape(even_slow=self.fixed)
@@ -82,6 +95,10 @@ class Route:
             self.name, self._path = "vmap", GENERAL["vmap"]()
             if self.fixed:
                 warnings.warn(say(*no_rules(self.why)), stacklevel=4)
+
+
+def is_one_pass(method: Method) -> bool:
+    return getattr(method, "single_pass", False)
 
 
 def no_rules(reason: str) -> tuple[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -77,14 +78,23 @@ def learner_for(
     settings = {**recipe.settings, **settings}
     if tasks.kind == "classification" and "classes" in settings_of(constructor):
         settings.setdefault("classes", getattr(tasks.train, "class_count", None))
-    if model is None and algorithm.startswith("nearest"):
-        return constructor(**settings)  # compares raw inputs
+    if "targets" in settings_of(constructor):  # it makes its own network, over features or numbers
+        settings.setdefault("targets", 0 if tasks.kind == "classification" else tasks.targets)
+        settings.setdefault("inputs", math.prod(tasks.input_shape))
+        headless = True
+    if model is None and (algorithm.startswith("nearest") or takes_numbers(constructor, tasks)):
+        return constructor(**settings)  # of raw inputs
     outputs = None if headless else tasks.outputs
     if model is None:
         model = model_for(tasks, None, outputs=outputs, **recipe.model)
     elif isinstance(model, str):
         model = model_for(tasks, model, outputs=outputs)
     return constructor(model, **settings)
+
+
+def takes_numbers(constructor: Any, tasks: Tasks) -> bool:
+    """Whether the learner needs no features: an input is a row of numbers, and it takes those."""
+    return "inputs" in settings_of(constructor) and len(tasks.input_shape) == 1
 
 
 def model_for(tasks: Tasks, name: str | None, *, outputs: int | None, **further: Any) -> Model:

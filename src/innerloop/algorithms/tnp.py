@@ -1,0 +1,108 @@
+"""Transformer neural processes (Nguyen and Grover 2022, arXiv:2207.04179)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from innerloop.inner.amortised import Amortised
+from innerloop.likelihoods import Categorical, Normal
+from innerloop.losses import Loss
+from innerloop.models.attention import Block
+from innerloop.models.network import Model
+from innerloop.models.sets import perceptron, set_network
+from innerloop.outer import algorithm
+
+
+class Tokens(nn.Module):
+    """Support rows attend to each other, queries to the support rows.
+
+    A query does not see the other queries, so its answer does not depend on them. A first token
+    that is learnt stands before the support set, so that it may be empty.
+    """
+
+    def __init__(
+        self, inputs: int, targets: int, outputs: int, *, width: int, layers: int, heads: int
+    ):
+        super().__init__()
+        self.targets = targets
+        self.token = perceptron(inputs + targets + 1, width, width=width, depth=4)
+        self.blocks = nn.ModuleList([Block(width, heads) for _ in range(layers)])
+        self.norm = nn.LayerNorm(width)
+        self.answer = perceptron(width, outputs, width=2 * width, depth=2)
+        self.first = nn.Linear(1, width, bias=False)
+
+    def encode(self, z: Tensor, y: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """For each layer the keys and values of the support set, (heads, 1 + S, d) both; and its
+        tokens after the last."""
+        tokens, code = self.known(z, y), []
+        for block in self.blocks:
+            tokens, known = block.among(tokens, len(tokens))  # type: ignore[operator]
+            code.append(known)
+        return [*code, (tokens[None], tokens[None])]
+
+    def decode(self, code: list[tuple[Tensor, Tensor]], z: Tensor) -> Tensor:
+        tokens = self.asked(z)
+        for block, known in zip(self.blocks, code, strict=False):
+            tokens = block(tokens, known)
+        return self.answer(self.norm(tokens))  # type: ignore[no-any-return]
+
+    def both(self, z: Tensor, y: Tensor, queries: Tensor) -> Tensor:
+        """`decode(encode(z, y), queries)` in one go."""
+        tokens, count = torch.cat([self.known(z, y), self.asked(queries)]), 1 + len(y)
+        for block in self.blocks:
+            tokens, _ = block.among(tokens, count)  # type: ignore[operator]
+        return self.answer(self.norm(tokens[count:]))  # type: ignore[no-any-return]
+
+    def known(self, z: Tensor, y: Tensor) -> Tensor:
+        """(1 + S, width)"""
+        given = torch.cat([z, y, torch.ones_like(y[:, :1])], -1)
+        return torch.cat([self.first.weight.T, self.token(given)])
+
+    def asked(self, z: Tensor) -> Tensor:
+        """(Q, width)"""
+        unknown = z.new_zeros(len(z), self.targets + 1)
+        return self.token(torch.cat([z, unknown], -1))  # type: ignore[no-any-return]
+
+    def embed(self, code: list[tuple[Tensor, Tensor]]) -> Tensor:
+        """The mean of the support rows' tokens after the last layer."""
+        return self.norm(code[-1][0][0]).mean(0)  # type: ignore[no-any-return]
+
+
+@algorithm(steps=20_000, meta_batch=16, lr=5e-4)
+def tnp(
+    model: Model | None = None,
+    loss: Loss | None = None,
+    *,
+    inputs: int = 1,
+    targets: int = 1,
+    width: int = 64,
+    layers: int = 6,
+    heads: int = 4,
+    least_std: float = 0.01,
+) -> Amortised:
+    """A transformer over (x, y) rows, in which queries attend to the support set: TNP-D.
+
+        tokens = f(x_i, y_i) for support rows, f(x, unknown) for queries
+        p(y | x) = Normal(mean, std = g(token of x after the last layer))
+
+    model: features of an input, x (rows, ...) -> (rows, d); None: its numbers, `inputs` of them.
+    targets: numbers in a target; 0 to tell classes apart, each asked of as "this one or another?".
+    width, layers, heads: of the transformer. least_std: the least standard deviation it can claim.
+    An adapted task holds the keys and values of its support rows; an empty support set gives the
+    prior.
+
+    >>> import torch, innerloop as il
+    >>> learner = il.tnp(inputs=1, targets=1, width=8, layers=2)
+    >>> meta = learner.init(torch.Generator().manual_seed(0))
+    >>> fast = learner.adapt(meta, il.Examples(torch.zeros(3, 1), torch.ones(3, 1)))
+    >>> learner.predict(meta, fast, torch.zeros(5, 1)).shape  # mean and spread of each
+    torch.Size([5, 1, 2])
+    """
+
+    def make(inputs: int, targets: int, outputs: int) -> nn.Module:
+        return Tokens(inputs, targets, outputs, width=width, layers=layers, heads=heads)
+
+    network = set_network(model, make, inputs=inputs, targets=targets)
+    likelihood = Normal(least_std) if targets else Categorical()
+    return Amortised(network, loss, likelihood, targets, name="tnp")

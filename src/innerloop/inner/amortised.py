@@ -1,0 +1,98 @@
+"""Taking in a support set by a network instead of descending: what model-based learners share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, Tensor
+
+from innerloop.core import Episode, Examples, Meta, Params
+from innerloop.errors import InputError
+from innerloop.inner.prototypes import membership
+from innerloop.likelihoods import Likelihood
+from innerloop.losses import Loss, mean_loss
+from innerloop.models.sets import SetNetwork
+from innerloop.tree import Tree, tree_map
+
+
+@dataclass(frozen=True)
+class Amortised:
+    """One pass of a network over the support set, and one over the queries.
+
+        fast = encode(support),   outputs = decode(fast, x)
+
+    likelihood: how outputs say what a target is; by it the network is trained, unless there is a
+        `loss` or the network has an objective of its own.
+    targets: numbers in a target; 0 where classes are told apart, as many as a task has.
+    own_objective: whether the network computes its loss itself.
+    """
+
+    network: SetNetwork
+    loss: Loss | None
+    likelihood: Likelihood
+    targets: int
+    own_objective: bool = False
+    name: str = ""
+    single_pass = True  # nothing is differentiated inside: see `outer.paths.by_pass`
+
+    def init(self, generator: Generator | None = None) -> Meta:
+        return Meta(*self.network.init(generator))
+
+    def adapt(self, meta: Meta, support: Examples, *, generator: Generator | None = None) -> Tree:
+        given = {"x": support.x, "y": self._answers(support)}
+        return self.network.apply(*meta, given)
+
+    def predict(self, meta: Meta, fast: Tree, x: Tree) -> Tensor:
+        return self.network.apply(*meta, {"x": x, "code": fast})
+
+    def task_loss(
+        self, meta: Meta, episode: Episode, generator: Generator | None = None
+    ) -> tuple[Tensor, Params]:
+        support, query = episode.support, episode.query
+        given = {"x": support.x, "y": self._answers(support), "queries": query.x}
+        if self.own_objective:
+            given["targets"] = self._answers(query)
+        found, state = self.network.observe(*meta, given, training=True)
+        if self.own_objective:
+            return found, state
+        return mean_loss(self.loss or self.likelihood.negative_log, found, query), state
+
+    def embed(self, meta: Meta, support: Examples) -> Tensor | tuple[Tensor, Tensor]:
+        """The task as a point (d,), or as the mean and the variance of one."""
+        return self.network.apply(*meta, {"code": self.adapt(meta, support)})
+
+    def _answers(self, examples: Examples) -> Tensor:
+        """(rows, out) numbers, or (rows, N) the classes, one-hot."""
+        if examples.is_multilabel or examples.is_classification == bool(self.targets):
+            raise unfit(self.name, examples, self.targets)
+        if self.targets:
+            return examples.y
+        return membership(examples)
+
+
+@dataclass(frozen=True)
+class Additive(Amortised):
+    """One whose code is a sum over the support rows, so that more of them are simply added."""
+
+    def observe(self, meta: Meta, fast: Tree, more: Examples) -> Tree:
+        return tree_map(torch.add, fast, self.adapt(meta, more))
+
+
+def unfit(name: str, examples: Examples, targets: int) -> InputError:
+    if examples.is_multilabel:
+        return InputError(
+            f"{name} has no labels of which a row may have several; use maml or finetune.",
+            f"{name} 不支持一行多个标签；请使用 maml 或 finetune。",
+        )
+    if targets:
+        return InputError(
+            f"{name} was made with targets={targets}, to predict numbers, but the labels are classes; "
+            "make it with targets=0.",
+            f"{name} 以 targets={targets} 构造，用于预测数值，而标签是类别；请以 targets=0 构造。",
+        )
+    return InputError(
+        f"{name} was made with targets=0, to tell classes apart, but the targets are numbers; make it "
+        f"with targets={examples.y.shape[-1]}.",
+        f"{name} 以 targets=0 构造，用于分类，而目标是数值；请以 targets={examples.y.shape[-1]} 构造。",
+    )

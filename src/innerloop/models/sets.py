@@ -1,0 +1,171 @@
+"""Networks that take in a whole support set: what model-based learners are made of.
+
+A set network is a Module with two methods, written for one task:
+
+    encode(z (S, d), y (S, out)) -> code       a tree of tensors: what is learnt from the task
+    decode(code, z (Q, d)) -> (Q, outputs)     one row per query, whatever the other rows are
+
+and, where it has more to offer, `objective(z, y, queries, targets) -> loss` (what it is trained by
+instead of its answers) and `embed(code) -> (d,)` (the task as a point, or a pair of mean and
+variance), and `both(z, y, queries)` where encoding and answering at once is quicker. One that sets `any_ways` is given classes one-hot and answers (Q, N) itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.func import vmap
+
+from innerloop.models.encoder import Encoder
+from innerloop.models.network import Model, made_by
+from innerloop.tree import Tree, tree_map
+
+
+class SetModel(nn.Module):
+    """Features of each input, then a set network over them. What is asked is said by the arguments:
+
+    x, y: encode a support set; y (S, out) numbers, or (S, N) its classes, one-hot.
+    code, x: answer. code: the task as a point. x, y, queries: encode and answer at once. With
+    targets too: the network's own objective.
+    """
+
+    def __init__(self, features: nn.Module, network: nn.Module):
+        super().__init__()
+        self.features, self.network = features, network
+
+    def forward(
+        self,
+        x: Tree = None,
+        y: Tensor | None = None,
+        code: Tree = None,
+        queries: Tree = None,
+        targets: Tensor | None = None,
+    ) -> Any:
+        network: Any = self.network
+        if x is None:
+            return network.embed(code)
+        if y is None:
+            return network.decode(code, self.features(x))
+        if queries is None:
+            return network.encode(self.features(x), y)
+        together = self.features(tree_map(lambda s, q: torch.cat([s, q]), x, queries))
+        support, asked = together[: len(y)], together[len(y) :]
+        if targets is not None:
+            return network.objective(support, y, asked, targets)
+        if hasattr(network, "both"):
+            return network.both(support, y, asked)
+        return network.decode(network.encode(support, y), asked)
+
+
+class OneAgainstTheRest(nn.Module):
+    """A set network that answers one yes-or-no question, asked once for each class of a task.
+
+        logit_n(x) = network's answer, having seen each support row with +1 (of class n) or -1
+
+    So the order and the number of the classes do not matter, and any number of them can be told
+    apart with the same weights.
+    """
+
+    def __init__(self, network: nn.Module):
+        super().__init__()
+        self.network = network
+
+    def encode(self, z: Tensor, y: Tensor) -> Tree:
+        network: Any = self.network
+        yes = (2 * y - 1).to(z.dtype).T[..., None]  # (N, S, 1)
+        return vmap(network.encode, (None, 0))(z, yes)
+
+    def decode(self, code: Tree, z: Tensor) -> Tensor:
+        network: Any = self.network
+        return vmap(network.decode, (0, None))(code, z)[..., 0].T  # (Q, N)
+
+    def both(self, z: Tensor, y: Tensor, queries: Tensor) -> Tensor:
+        network: Any = self.network
+        if not hasattr(network, "both"):
+            return self.decode(self.encode(z, y), queries)
+        yes = (2 * y - 1).to(z.dtype).T[..., None]  # (N, S, 1)
+        return vmap(network.both, (None, 0, None))(z, yes, queries)[..., 0].T
+
+    def embed(self, code: Tree) -> Tensor:
+        """The mean over the classes."""
+        network: Any = self.network
+        found = vmap(network.embed)(code)
+        return tree_map(lambda leaf: leaf.mean(0), found)  # type: ignore[no-any-return]
+
+
+class Numbers(nn.Module):
+    """A set network whose (Q, out * k) answers become (Q, out, k): k numbers say how each target
+    is distributed."""
+
+    def __init__(self, network: nn.Module, outputs: int):
+        super().__init__()
+        self.network, self.outputs = network, outputs
+
+    def encode(self, z: Tensor, y: Tensor) -> Tree:
+        return self.network.encode(z, y)  # type: ignore[operator]
+
+    def decode(self, code: Tree, z: Tensor) -> Tensor:
+        return self.network.decode(code, z).unflatten(-1, (self.outputs, -1))  # type: ignore[operator]
+
+    def both(self, z: Tensor, y: Tensor, queries: Tensor) -> Tensor:
+        network: Any = self.network
+        if not hasattr(network, "both"):
+            return self.decode(self.encode(z, y), queries)
+        return network.both(z, y, queries).unflatten(-1, (self.outputs, -1))  # type: ignore[no-any-return]
+
+    def __getattr__(self, name: str) -> Any:
+        if name in ("objective", "embed"):
+            return getattr(self.network, name)
+        return super().__getattr__(name)
+
+
+class SetNetwork(Encoder):
+    """A `SetModel` as `init` and `apply`; what it gives may be a code, a tree of tensors."""
+
+    def _checked(self, outputs: Any) -> Any:
+        return outputs
+
+
+def set_network(
+    model: Model | None,
+    make: Callable[[int, int, int], nn.Module],
+    *,
+    inputs: int,
+    targets: int,
+    numbers: int = 2,
+) -> SetNetwork:
+    """The set network `make(width of z, width of y, outputs)` over the features of `model`.
+
+    model: x (rows, ...) -> (rows, d); None: the input's own numbers, `inputs` of them.
+    targets: numbers in a target, each distributed by so many `numbers`; 0 to tell classes apart.
+    """
+
+    def over(features: nn.Module) -> nn.Module:
+        width = inputs if isinstance(features, nn.Flatten) else Encoder(features).features
+        if not targets:
+            network = make(width, 1, 1)
+            whole = network if hasattr(network, "any_ways") else OneAgainstTheRest(network)
+        else:
+            whole = Numbers(make(width, targets, targets * numbers), targets)
+        return SetModel(features, whole)
+
+    if isinstance(model, nn.Module):
+        return SetNetwork(over(model))
+    return SetNetwork(lambda: over(nn.Flatten() if model is None else made_by(model)))
+
+
+def perceptron(inputs: int, outputs: int, *, width: int, depth: int) -> nn.Sequential:
+    """`depth` layers with GELU between them.
+
+    >>> [type(layer).__name__ for layer in perceptron(2, 1, width=8, depth=2)]
+    ['Linear', 'GELU', 'Linear']
+    """
+    sizes = [inputs, *[width] * (depth - 1), outputs]
+    layers: list[nn.Module] = []
+    for before, after in pairwise(sizes):
+        layers += [nn.Linear(before, after), nn.GELU()]
+    return nn.Sequential(*layers[:-1])
