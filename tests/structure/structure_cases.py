@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -58,3 +59,27 @@ class Embedding:
 
 def embedding(spread: bool = True) -> Learner:
     return Learner(Embedding(spread), Spec(embedding, None, {}))
+
+
+@dataclass(frozen=True, kw_only=True)
+class TwoKinds(il.tasks.sinusoids().test.__class__):
+    """Sines, and straight lines of another slope; which of them a task is, is known."""
+
+    kind_names: tuple[str, ...] = ("sine", "line")
+
+    def kinds(self, seed, numbers):
+        return np.asarray(numbers) % 2
+
+    def draw(self, draws):
+        drawn = super().draw(draws)
+        even = torch.from_numpy(draws.episodes % 2 == 0)[:, None, None]
+
+        def bent(side):
+            return Examples(side.x, torch.where(even, side.y, 3 * side.x))
+
+        return Episodes(bent(drawn.support), bent(drawn.query), task=drawn.task)
+
+
+def two_kinds(shots: int = 10):
+    family = il.tasks.sinusoids().test.family
+    return TwoKinds(name="two/test", shots=shots, queries=10, family=family)
