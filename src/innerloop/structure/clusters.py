@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -14,17 +14,31 @@ Layout = Literal["pca", "tsne"]
 MOST = 8  # groups, where their number is not known
 
 
-def standardised(points: Tensor) -> Tensor:
-    """(T, d) every column with mean 0 and deviation 1; a column that does not vary is 0.
+class Scale(NamedTuple):
+    """Mean and deviation (d,) of every column; the deviation is 0 where it does not vary."""
+
+    mean: Tensor
+    spread: Tensor
+
+
+def scale_of(points: Tensor) -> Scale:
+    points = points.double()
+    spread = points.std(0, unbiased=False)
+    varies = spread > 1e-9 * (1 + points.abs().amax(0))
+    return Scale(points.mean(0), torch.where(varies, spread, 0.0))
+
+
+def standardised(points: Tensor, scale: Scale | None = None) -> Tensor:
+    """(T, d) every column with mean 0 and deviation 1, by the points' own scale or another's; a
+    column that does not vary is 0.
 
     >>> standardised(torch.tensor([[1.0, 5.0], [3.0, 5.0]]))
     tensor([[-1.,  0.],
             [ 1.,  0.]], dtype=torch.float64)
     """
-    points = points.double()
-    spread = points.std(0, unbiased=False)
-    varies = spread > 1e-9 * (1 + points.abs().amax(0))
-    return torch.where(varies, (points - points.mean(0)) / torch.where(varies, spread, 1.0), 0.0)
+    mean, spread = scale or scale_of(points)
+    varies = spread > 0
+    return torch.where(varies, (points.double() - mean) / torch.where(varies, spread, 1.0), 0.0)
 
 
 def laid_out(points: Tensor, how: Layout = "pca", seed: int = 0) -> Tensor:
