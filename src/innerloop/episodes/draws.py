@@ -33,6 +33,7 @@ class Draws:
     """
 
     def __init__(self, seed: int, stream: str, episodes: list[int] | np.ndarray):
+        self.seed = seed
         self.episodes = np.asarray(episodes, dtype=np.int64)  # (T,)
         with np.errstate(over="ignore"):
             start = mix(np.array([seed & 0xFFFFFFFFFFFFFFFF], dtype=np.uint64) + GOLDEN)

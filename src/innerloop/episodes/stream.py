@@ -43,6 +43,16 @@ class Stream(ABC):
         """What a user should know about what is drawn from: classes left out, for example."""
         return ()
 
+    @property
+    def kind_names(self) -> tuple[str, ...]:
+        """What the kinds are called that this family's tasks are of; () where there are none."""
+        return ()
+
+    def kinds(self, seed: int, numbers: np.ndarray) -> np.ndarray | None:
+        """(T,) of which kind, a place in `kind_names`, each of these episodes is: the truth that no
+        learner is told, for errors per kind and the colours of a map. None without kinds."""
+        return None
+
     @abstractmethod
     def draw(self, draws: Draws) -> Episodes:
         """len(draws) episodes from the random numbers given."""

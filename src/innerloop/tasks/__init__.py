@@ -5,12 +5,16 @@ from typing import Any
 from innerloop.tasks import data
 from innerloop.tasks.arrays import arrays
 from innerloop.tasks.base import Tasks
+from innerloop.tasks.completion import completion
 from innerloop.tasks.dataset import dataset
 from innerloop.tasks.digits import digits
 from innerloop.tasks.function import function
 from innerloop.tasks.functions import linear, sinusoids
+from innerloop.tasks.gaussian_processes import gaussian_processes
 from innerloop.tasks.glyphs import glyphs
 from innerloop.tasks.images import ImageBank, ImageInputs, ImageStream, image_facts, images
+from innerloop.tasks.linear_regression import linear_regression
+from innerloop.tasks.mixture import mixture
 from innerloop.tasks.omniglot import omniglot
 from innerloop.tasks.show import show
 from innerloop.tasks.tables import TableInputs, table, table_facts
@@ -18,9 +22,13 @@ from innerloop.tasks.tables import TableInputs, table, table_facts
 TASKS: dict[str, Any] = {
     "sinusoids": sinusoids,
     "linear": linear,
+    "linear_regression": linear_regression,
+    "mixture": mixture,
+    "gaussian_processes": gaussian_processes,
     "glyphs": glyphs,
     "digits": digits,
     "omniglot": omniglot,
+    "completion": completion,
     "images": images,
     "function": function,
     "table": table,

@@ -7,6 +7,7 @@ from typing import Any
 from innerloop.episodes import most
 from innerloop.tasks.base import SPLITS, Tasks
 from innerloop.tasks.classes import ClassStream
+from innerloop.tasks.completion import CompletionStream
 
 
 def show(tasks: Tasks) -> dict[str, Any]:
@@ -38,4 +39,6 @@ def show_split(tasks: Tasks, name: str) -> dict[str, Any]:
         "query": [ways * most(stream.queries), *tasks.input_shape],
         "classes": None,
     }
-    return facts | (stream.bank.summary() if isinstance(stream, ClassStream) else {})
+    if isinstance(stream, ClassStream | CompletionStream):
+        return facts | stream.bank.summary()
+    return facts
