@@ -1,23 +1,33 @@
 """Relations between tasks."""
 
+from innerloop.structure.calibration import Calibration, calibrate
 from innerloop.structure.contrastive import contrastive
 from innerloop.structure.encoder import from_learner
+from innerloop.structure.familiar import Auroc, Firing, auroc, firing
 from innerloop.structure.map import Agreement, TaskMap, task_map
 from innerloop.structure.nearest import Related, TaskIndex, warm_start
 from innerloop.structure.point import Point, TaskEncoder, coordinates
 from innerloop.structure.regret import Regret, regret_at_k
+from innerloop.structure.shape import Shape
 from innerloop.structure.signature import signature
 
 __all__ = [
     "Agreement",
+    "Auroc",
+    "Calibration",
+    "Firing",
     "Point",
     "Regret",
     "Related",
+    "Shape",
     "TaskEncoder",
     "TaskIndex",
     "TaskMap",
+    "auroc",
+    "calibrate",
     "contrastive",
     "coordinates",
+    "firing",
     "from_learner",
     "regret_at_k",
     "signature",
