@@ -7,6 +7,7 @@ from innerloop.structure.familiar import Auroc, Firing, auroc, firing
 from innerloop.structure.map import Agreement, TaskMap, task_map
 from innerloop.structure.nearest import Related, TaskIndex, warm_start
 from innerloop.structure.point import Point, TaskEncoder, coordinates
+from innerloop.structure.probe import Probe, probe
 from innerloop.structure.regret import Regret, regret_at_k
 from innerloop.structure.shape import Shape
 from innerloop.structure.signature import signature
@@ -17,6 +18,7 @@ __all__ = [
     "Calibration",
     "Firing",
     "Point",
+    "Probe",
     "Regret",
     "Related",
     "Shape",
@@ -29,6 +31,7 @@ __all__ = [
     "coordinates",
     "firing",
     "from_learner",
+    "probe",
     "regret_at_k",
     "signature",
     "task_map",
