@@ -5,6 +5,7 @@ from innerloop.adapted import Adapted, Run, load, load_adapted, train
 from innerloop.algorithms import (
     ALGORITHMS,
     anil,
+    anp,
     baseline_pp,
     boil,
     cnp,
@@ -14,6 +15,7 @@ from innerloop.algorithms import (
     meta_sgd,
     nearest_centroid,
     nearest_neighbour,
+    neural_process,
     protonet,
     reptile,
     ridge,

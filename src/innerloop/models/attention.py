@@ -49,12 +49,14 @@ class Block(nn.Module):
         """Tokens (n, width) after they have looked at m known ones; allowed (n, m): at which."""
         return self._after(tokens, self.before(tokens), known, allowed)
 
-    def among(self, tokens: Tensor, count: int) -> tuple[Tensor, KeysAndValues]:
+    def among(
+        self, tokens: Tensor, count: int, allowed: Tensor | None = None
+    ) -> tuple[Tensor, KeysAndValues]:
         """Tokens after they have looked at the first `count` of them, whose keys and values are
-        given too."""
+        given too; allowed (n, count): at which."""
         normed = self.before(tokens)
         known = self._keys_and_values(normed[:count])
-        return self._after(tokens, normed, known, None), known
+        return self._after(tokens, normed, known, allowed), known
 
     def _keys_and_values(self, normed: Tensor) -> KeysAndValues:
         both = self.key_value(normed).unflatten(-1, (2, self.heads, -1))
