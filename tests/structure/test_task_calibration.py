@@ -10,6 +10,7 @@ import innerloop as il
 from innerloop import InputError
 from innerloop.structure import Shape, auroc, calibrate, firing
 from innerloop.structure.calibration import alone, misses_of, once_each
+from innerloop.structure.conformal import limit
 from innerloop.structure.shape import drawn
 
 SINES = il.tasks.sinusoids()
@@ -47,11 +48,11 @@ def test_tasks_of_another_family_look_strange(found):
 
 
 def test_new_tasks_are_covered_as_asked(found):
-    limit = found.limit(0.9)
+    most = limit(found.limits, 0.9)
     held = []
     for batch in of(found, SINES.test):
         misses, owner = misses_of(*learner(), batch, None)
-        held.append((misses <= limit).double().view(-1, 10).mean(1))
+        held.append((misses <= most).double().view(-1, 10).mean(1))
         assert torch.equal(owner, torch.arange(len(batch)).repeat_interleave(10))
     assert abs(torch.cat(held).mean() - 0.9) < 0.04
 
@@ -103,9 +104,11 @@ def test_tasks_that_are_drawn_again_and_again_are_few():
     found = calibrate(made, made.init(), tasks.train, tasks.validation, tasks=100)
     assert found.tasks == 20
     assert len(found.weights) == 100
-    assert found.limit(0.9) < float("inf")
-    with pytest.raises(InputError, match=r"needs more than 99 different .* got 20; lower coverage"):
-        found.limit(0.99)
+    assert limit(found.limits, 0.9) < float("inf")
+    with pytest.raises(
+        InputError, match=r"coverage can be at most 0.952 here, .*, got 0.99; lower it"
+    ):
+        limit(found.limits, 0.99)
 
 
 def test_weights_of_one_tasks_draws_sum_to_1():
@@ -120,7 +123,7 @@ def test_classes_are_met_in_the_shape_of_the_new_task():
     shape = Shape((3, 1), classes=True)
     found = calibrate(made, meta, tasks.train, tasks.validation, shape, tasks=40)
     assert found.shape == shape
-    assert 0 < found.limit(0.9) < 1
+    assert 0 < limit(found.limits, 0.9) < 1
     new = shape.cut(tasks.test.replace(ways=2, shots=3).sample(tasks=3))
     assert found.p(made, meta, new).shape == (3,)
 
@@ -137,7 +140,7 @@ def test_labels_of_which_a_row_may_have_several_have_no_limits():
     found = calibrate(made, made.init(), tasks.train, tasks.validation, tasks=60)
     assert found.limits is None
     with pytest.raises(InputError, match="coverage is for one label of several classes"):
-        found.limit(0.9)
+        limit(found.limits, 0.9)
 
 
 def test_too_few_tasks_are_a_sentence():

@@ -11,6 +11,7 @@ from innerloop.structure.probe import Probe, probe
 from innerloop.structure.regret import Regret, regret_at_k
 from innerloop.structure.shape import Shape
 from innerloop.structure.signature import signature
+from innerloop.structure.trust import Trust, trust_of
 
 __all__ = [
     "Agreement",
@@ -25,6 +26,7 @@ __all__ = [
     "TaskEncoder",
     "TaskIndex",
     "TaskMap",
+    "Trust",
     "auroc",
     "calibrate",
     "contrastive",
@@ -35,5 +37,6 @@ __all__ = [
     "regret_at_k",
     "signature",
     "task_map",
+    "trust_of",
     "warm_start",
 ]

@@ -17,7 +17,7 @@ from innerloop.errors import InputError
 from innerloop.evaluation.judging import likelihood_for
 from innerloop.losses import class_columns
 from innerloop.outer import Learner
-from innerloop.structure.conformal import miss, threshold, thresholds
+from innerloop.structure.conformal import miss, thresholds
 from innerloop.structure.encoder import from_learner
 from innerloop.structure.familiar import p_values
 from innerloop.structure.point import TaskEncoder, coordinates
@@ -55,20 +55,6 @@ class Calibration:
         """How many different tasks it rests on."""
         return round(float(self.weights.sum()))
 
-    def limit(self, coverage: float) -> float:
-        """How far an answer may be off, in its own measure, with this coverage."""
-        if self.limits is None:
-            raise no_coverage()
-        found = threshold(self.limits, coverage)
-        if found == float("inf"):
-            raise InputError(
-                f"coverage {coverage:g} needs more than {coverage / (1 - coverage):.0f} different "
-                f"meta-validation tasks to calibrate on, got {self.tasks}; lower coverage.",
-                f"coverage 为 {coverage:g} 时需要多于 {coverage / (1 - coverage):.0f} 个不同的元验证任务"
-                f"来校准，收到 {self.tasks} 个；请降低 coverage。",
-            )
-        return found
-
     def p(self, learner: Learner, meta: Meta, tasks: Episodes) -> Tensor:
         """(T,) of tasks that are cut to the calibration's shape: the smaller, the less familiar."""
         return p_values(self.strange, self.weights, self.of(learner, meta, tasks))
@@ -77,14 +63,6 @@ class Calibration:
         """(T, 1 or 2) strangeness."""
         encoder = None if self.cloud is None else from_learner(learner, meta)
         return strangeness(learner, meta, encoder, self.cloud, tasks)
-
-
-def no_coverage() -> InputError:
-    return InputError(
-        "coverage is for one label of several classes, or for numbers, and here a row may have "
-        "several labels; leave coverage out.",
-        "coverage 用于多类单标签或数值任务，而此处每行可有多个标签；请去掉 coverage。",
-    )
 
 
 def calibrate(

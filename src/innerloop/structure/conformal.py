@@ -57,6 +57,26 @@ def threshold(found: Tensor, coverage: float) -> float:
     return float(found[math.ceil(round(coverage * LEVELS, 6))])
 
 
+def limit(found: Tensor | None, coverage: float) -> float:
+    """The threshold of one coverage, or a sentence where the tasks are too few for it, or of a kind
+    that has none."""
+    if found is None:
+        raise InputError(
+            "coverage is for one label of several classes, or for numbers, and here a row may have "
+            "several labels; leave coverage out.",
+            "coverage 用于多类单标签或数值任务，而此处每行可有多个标签；请去掉 coverage。",
+        )
+    least = threshold(found, coverage)
+    if math.isinf(least):
+        most = (int(found.isfinite().sum()) - 1) / LEVELS
+        raise InputError(
+            f"coverage can be at most {most:g} here, as far as the run's meta-validation tasks go, got "
+            f"{coverage:g}; lower it.",
+            f"就该运行的元验证任务而言，此处 coverage 最多为 {most:g}，收到 {coverage:g}；请减小。",
+        )
+    return least
+
+
 def check_coverage(coverage: float) -> None:
     if not 0 < coverage < 1:
         raise InputError(
