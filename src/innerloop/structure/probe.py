@@ -14,7 +14,7 @@ from innerloop.episodes import Stream, most
 from innerloop.errors import InputError
 from innerloop.evaluation.adaptation import batches
 from innerloop.evaluation.curves import Curve, over_shots
-from innerloop.evaluation.interval import mean_and_ci95
+from innerloop.evaluation.interval import mean_and_ci95, mean_by_task
 from innerloop.evaluation.judging import BATCH, judge_stream, likelihood_for
 from innerloop.evaluation.scores import aligned, number, percent
 from innerloop.language import say
@@ -65,24 +65,32 @@ class Probe:
 
     @property
     def uses_labels(self) -> bool:
+        """Whether shuffled labels make it worse: on average, or on so many of the tasks as chance
+        would in one of 40 cases (sign test), since a squared error's mean hangs on a few tasks."""
         mean, ci95 = self.cost
-        return mean > ci95
+        worse, differ = self._counts()
+        return mean > ci95 or binomial_tail(worse, differ) < 0.025
 
     @property
     def verdict(self) -> str:
         """One plain sentence: does it learn from its support labels?"""
-        mean, ci95 = self.cost
-        by = self._amount(mean, ci95)
+        by, (worse, differ), count = self._amount(*self.cost), self._counts(), len(self.plain)
+        en = f"shuffled, they cost {by}, and {worse} of the {differ} tasks that change are worse."
+        zh = f"打乱标签使其变差 {by}，结果改变的 {differ} 个任务中有 {worse} 个变差。"
         if self.uses_labels:
             return say(
-                f"{self.algorithm} learns from its labels: shuffled, they cost {by}.",
-                f"{self.algorithm} 从标签中学习：打乱标签使其变差 {by}。",
+                f"{self.algorithm} learns from its labels: {en}",
+                f"{self.algorithm} 从标签中学习：{zh}",
             )
         return say(
-            f"{self.algorithm} ignores its labels, as far as {len(self.plain)} tasks can tell: shuffled, "
-            f"they cost {by}.",
-            f"就 {len(self.plain)} 个任务而言，{self.algorithm} 忽略其标签：打乱标签使其变差 {by}。",
+            f"{self.algorithm} ignores its labels, as far as {count} task{'s' * (count > 1)} can tell: {en}",
+            f"就 {count} 个任务而言，{self.algorithm} 忽略其标签：{zh}",
         )
+
+    def _counts(self) -> tuple[int, int]:
+        """(tasks that shuffled labels make worse, tasks that they change)."""
+        gap = mean_by_task(self._gap(self.shuffled), self.tasks)
+        return int((gap > 0).sum()), int((gap != 0).sum())
 
     def families(self) -> dict[str, Tensor]:
         """name of a known family -> the figures (t,) of its tasks."""
@@ -148,9 +156,11 @@ class Probe:
             "verdict": self.verdict,
         }
 
+    def _gap(self, values: Tensor) -> Tensor:
+        return self.plain - values if self.metric == "accuracy" else values - self.plain
+
     def _worse(self, values: Tensor) -> tuple[float, float]:
-        gap = self.plain - values if self.metric == "accuracy" else values - self.plain
-        return mean_and_ci95(gap, self.tasks)
+        return mean_and_ci95(self._gap(values), self.tasks)
 
     def _figure(self, values: Tensor, *, whole: bool = True) -> str:
         return self._spelt(*mean_and_ci95(values, self.tasks if whole else None))
@@ -165,6 +175,17 @@ class Probe:
             points = percent(mean, ci95).removesuffix(" %")
             return say(f"{points} points", f"{points} 个百分点")
         return number(mean, ci95)
+
+
+def binomial_tail(count: int, of: int) -> float:
+    """The chance that at least `count` of so many fair coins fall on one side.
+
+    >>> binomial_tail(2, 2), binomial_tail(0, 5)
+    (0.25, 1.0)
+    """
+    from scipy.special import bdtrc  # scipy comes with scikit-learn; not at import time
+
+    return float(bdtrc(count - 1, of, 0.5)) if count else 1.0
 
 
 def probe(
