@@ -139,6 +139,27 @@ def test_a_verdict_does_not_hang_on_a_few_tasks():
     assert "of the 20 tasks that change are worse" in found.verdict
 
 
+@dataclass(frozen=True)
+class Murmuring(Deaf):
+    """Labels move its answers, by next to nothing."""
+
+    share: float = 0.0
+
+    def adapt(self, meta, support, *, generator=None):
+        return {"nothing": self.share * (support.x * support.y).sum()}
+
+    def predict(self, meta, fast, x):
+        return 3 + fast["nothing"] * x
+
+
+@pytest.mark.parametrize(("share", "sentence"), [(0.0, "ignores its"), (1e-4, "hardly uses its")])
+def test_a_trifle_is_not_learning(share, sentence):
+    stream = il.tasks.linear(shots=5, queries=40).test
+    found = probe(*made(Murmuring(share=share)), stream, episodes=60)
+    assert sentence in found.verdict
+    assert not found.uses_labels
+
+
 def test_every_known_family_has_its_figure():
     learner = il.ridge(strength=1e-3)
     found = probe(learner, learner.init(), two_kinds(), episodes=20)

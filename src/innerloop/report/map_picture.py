@@ -25,11 +25,14 @@ def draw_map(path: Path, found: TaskMap) -> Path:
     layout = found.layout.tolist()
     lines = [[layout[a], layout[b]] for a, b in links(found)]
     axis.add_collection(LineCollection(lines, colors="#d8d8d8", linewidths=0.7, zorder=1))
-    for name, colour in colours(found).items():
+    for n, (name, colour) in enumerate(colours(found).items()):
+        label = (
+            f"group {n + 1}" if found.kinds is None else name
+        )  # matplotlib's font has no Chinese
         here = [place for t, place in enumerate(layout) if found.kind_of(t) == name]
         x, y = zip(*here, strict=True)
         axis.scatter(
-            x, y, s=24, color=colour, label=name, edgecolors="white", linewidths=0.5, zorder=2
+            x, y, s=24, color=colour, label=label, edgecolors="white", linewidths=0.5, zorder=2
         )
     axis.set_title(f"{len(found.names)} tasks of {found.split}, by {found.encoder}", fontsize=11)
     axis.set_xticks([])

@@ -71,7 +71,7 @@ def contrastive(
         mean = encode(learnt, scale, support)
         return Point(mean, torch.zeros_like(mean))
 
-    return TaskEncoder("contrastive", one)
+    return TaskEncoder("contrastive encoder", one)
 
 
 def info_nce(params: Params, scale: tuple[Tensor, Tensor], episodes: Episodes) -> Tensor:

@@ -31,6 +31,7 @@ from innerloop.structure.changed import (
 from innerloop.structure.clusters import kinds_of
 
 SHOTS = (1, 2, 5, 10)
+TRIFLE = 0.02
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,12 +65,19 @@ class Probe:
         return self._worse(self.shuffled)
 
     @property
-    def uses_labels(self) -> bool:
-        """Whether shuffled labels make it worse: on average, or on so many of the tasks as chance
-        would in one of 40 cases (sign test), since a squared error's mean hangs on a few tasks."""
+    def changes(self) -> bool:
+        """Whether shuffled labels make it worse at all: on average, or on so many of the tasks as
+        chance would in one of 40 cases (sign test), since a squared error's mean hangs on a few."""
         mean, ci95 = self.cost
         worse, differ = self._counts()
         return mean > ci95 or binomial_tail(worse, differ) < 0.025
+
+    @property
+    def uses_labels(self) -> bool:
+        """Whether shuffled labels make it worse, and by more than a trifle: 2 points of accuracy, or
+        2 % of the squared error."""
+        trifle = TRIFLE if self.metric == "accuracy" else TRIFLE * float(self.plain.mean())
+        return self.changes and self.cost[0] > trifle
 
     @property
     def verdict(self) -> str:
@@ -81,6 +89,11 @@ class Probe:
             return say(
                 f"{self.algorithm} learns from its labels: {en}",
                 f"{self.algorithm} 从标签中学习：{zh}",
+            )
+        if self.changes:
+            return say(
+                f"{self.algorithm} hardly uses its labels: {en}",
+                f"{self.algorithm} 几乎不使用标签：{zh}",
             )
         return say(
             f"{self.algorithm} ignores its labels, as far as {count} task{'s' * (count > 1)} can tell: {en}",
