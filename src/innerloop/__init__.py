@@ -12,7 +12,9 @@ from innerloop.algorithms import (
     finetune,
     fomaml,
     in_context,
+    linear_attention,
     maml,
+    mann,
     meta_sgd,
     nearest_centroid,
     nearest_neighbour,
@@ -21,6 +23,7 @@ from innerloop.algorithms import (
     reptile,
     ridge,
     scratch,
+    snail,
     tnp,
 )
 from innerloop.core import Episode, Episodes, Examples, Meta, MetaGradient

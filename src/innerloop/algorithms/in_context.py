@@ -39,7 +39,8 @@ def in_context(
     targets: numbers in a target; 0 to tell classes apart, any number of them at once: to permute
         the classes permutes the answers exactly, and one pass serves them all.
     width, layers, heads: of the transformer. least_std: the least standard deviation it can claim.
-    Neither the order of the support rows matters, nor which queries are asked together.
+    Neither the order of the support rows matters, nor which queries are asked together; an empty
+    support set gives the prior.
 
     >>> import torch, innerloop as il
     >>> learner = il.in_context(inputs=2, targets=0, width=8, layers=2)
@@ -57,4 +58,4 @@ def in_context(
     asks_for_numbers = targets > 0
     network = set_network(model, make, inputs=inputs, targets=targets)
     likelihood = Normal(least_std) if asks_for_numbers else Categorical()
-    return Amortised(network, loss, likelihood, targets, name="in_context")
+    return Amortised(network, loss, likelihood, targets, has_prior=True, name="in_context")
