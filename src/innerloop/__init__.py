@@ -11,6 +11,7 @@ from innerloop.algorithms import (
     cnp,
     finetune,
     fomaml,
+    in_context,
     maml,
     meta_sgd,
     nearest_centroid,

@@ -6,6 +6,7 @@ from innerloop.algorithms.baseline_pp import baseline_pp
 from innerloop.algorithms.boil import boil
 from innerloop.algorithms.cnp import cnp
 from innerloop.algorithms.finetune import finetune
+from innerloop.algorithms.in_context import in_context
 from innerloop.algorithms.maml import fomaml, maml
 from innerloop.algorithms.meta_sgd import meta_sgd
 from innerloop.algorithms.nearest import nearest_centroid, nearest_neighbour
@@ -29,6 +30,7 @@ ALGORITHMS = {
     "neural_process": neural_process,
     "anp": anp,
     "tnp": tnp,
+    "in_context": in_context,
     "finetune": finetune,
     "baseline_pp": baseline_pp,
     "scratch": scratch,

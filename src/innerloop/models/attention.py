@@ -24,14 +24,7 @@ class Block(nn.Module):
 
     def __init__(self, width: int, heads: int, hidden: int | None = None):
         super().__init__()
-        if heads < 1 or width % heads:
-            raise InputError(
-                f"width must be a multiple of heads, got width={width} and heads={heads}; take "
-                f"width={max(1, heads) * max(1, round(width / max(1, heads)))}.",
-                f"width 必须是 heads 的倍数，收到 width={width}、heads={heads}；可取 "
-                f"width={max(1, heads) * max(1, round(width / max(1, heads)))}。",
-            )
-        self.heads = heads
+        self.heads = in_heads(width, heads)
         self.before, self.between = nn.LayerNorm(width), nn.LayerNorm(width)
         self.query = nn.Linear(width, width)
         self.key_value = nn.Linear(width, 2 * width)
@@ -81,3 +74,15 @@ def attention(query: Tensor, key: Tensor, value: Tensor, allowed: Tensor | None 
     if allowed is not None:
         scores = torch.where(allowed, scores, -torch.inf)
     return scores.softmax(-1) @ value
+
+
+def in_heads(width: int, heads: int) -> int:
+    """The heads, which must share the width evenly."""
+    if heads < 1 or width % heads:
+        raise InputError(
+            f"width must be a multiple of heads, got width={width} and heads={heads}; take "
+            f"width={max(1, heads) * max(1, round(width / max(1, heads)))}.",
+            f"width 必须是 heads 的倍数，收到 width={width}、heads={heads}；可取 "
+            f"width={max(1, heads) * max(1, round(width / max(1, heads)))}。",
+        )
+    return heads
