@@ -43,6 +43,7 @@ class Explicit:
 
     walk: Walk
     draws: ClassVar[bool] = False
+    in_turn: ClassVar[bool] = True
 
     def __call__(
         self, method: Method, meta: Meta, episodes: Episodes, generator: Generator | None = None
@@ -87,6 +88,11 @@ class ByShape:
         self, method: Method, meta: Meta, episodes: Episodes, generator: Generator | None = None
     ) -> Totals:
         return self.choose(method, meta, episodes)(method, meta, episodes, generator)
+
+    @property
+    def in_turn(self) -> bool:
+        """Whether tasks come one after the other, in as many threads as there are."""
+        return all(path.in_turn for path in self._paths.values())
 
     def choose(self, method: Method, meta: Meta, episodes: Episodes) -> Explicit | Dense:
         """The path for tasks like these; `Unknown` where there is none."""
