@@ -13,6 +13,7 @@ import pytest
 import torch
 
 import innerloop as il
+from innerloop.adapted.keeper import Keeper
 from innerloop.core import Episodes
 from innerloop.episodes import Draws
 from innerloop.tasks.functions import FunctionStream
@@ -394,7 +395,7 @@ def test_as_many_tasks_at_once_as_memory_holds(tmp_path):
 
 
 def test_a_run_goes_on_with_as_many_tasks_at_once_as_it_began_with(tmp_path, monkeypatch):
-    monkeypatch.setattr("innerloop.training.plan.tasks_that_fit", lambda *_: 2)
+    monkeypatch.setattr("innerloop.training.trial.tasks_that_fit", lambda *_: 2)
     how = {"meta_batch": 5, "save_every": 1}
     peace = train(tmp_path / "run", memory="4GB", **how)
     assert RunFolder(tmp_path / "run").read_settings()["plan"]["at_once"] == 2
@@ -402,6 +403,72 @@ def test_a_run_goes_on_with_as_many_tasks_at_once_as_it_began_with(tmp_path, mon
     resumed = train(tmp_path / "run", resume=True, **how)
     assert same(resumed.last.params, peace.last.params)
     (tmp_path / "run" / "state" / "step-6.safetensors").unlink()
-    monkeypatch.setattr("innerloop.training.plan.tasks_that_fit", lambda *_: None)
+    monkeypatch.setattr("innerloop.training.trial.tasks_that_fit", lambda *_: None)
     with pytest.warns(UserWarning, match="no longer bit-exact.*at_once was 2, is None"):
         train(tmp_path / "run", resume=True, memory="9GB", **how)
+
+
+class Wide(torch.nn.Module):
+    """An inner step keeps some 10 MB until it is differentiated."""
+
+    def __init__(self):
+        super().__init__()
+        self.scale = torch.nn.Parameter(torch.tensor([1.0]))
+
+    def forward(self, x):
+        return (x * self.scale + torch.linspace(0, 1, 200_000)).sin().mean(1, keepdim=True)
+
+
+def wide():
+    return il.maml(Wide(), inner_lr=0.01, inner_steps=12)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is measured in a fork")
+def test_where_one_task_does_not_fit_fewer_steps_are_differentiated_and_a_resume_keeps_them(
+    tmp_path,
+):
+    how = {"shots": 1, "queries": 1, "validate_every": 0, "steps": 2, "save_every": 1}
+    with pytest.warns(
+        UserWarning, match="of its 12 inner steps only the last . are differentiated"
+    ):
+        first = train(tmp_path / "run", model=wide(), memory="100MB", **how)
+    plan = RunFolder(tmp_path / "run").read_settings()["plan"]
+    assert 1 <= plan["last"] < 12
+    by_hand = wide().replace(through=il.truncated(plan["last"]))
+    assert same(first.meta.params, train(model=by_hand, **how).meta.params)
+    (tmp_path / "run" / "state" / "step-2.safetensors").unlink()
+    again = train(tmp_path / "run", model=wide(), resume=True, **how)
+    assert same(first.meta.params, again.meta.params)
+    assert again.learner.spec.settings["through"].last == plan["last"]
+    (tmp_path / "run" / "state" / "step-2.safetensors").unlink()
+    with pytest.warns(UserWarning, match=f"no longer bit-exact.*last was {plan['last']}, is None"):
+        train(tmp_path / "run", model=wide(), resume=True, memory="4GB", **how)
+
+
+def test_all_ranks_follow_the_plan_of_the_first(tmp_path):
+    class Second(il.outer.Alone):
+        def same(self, value):
+            start, plan = value
+            return start, {**plan, "last": 2, "path": "loop"}
+
+    course = il.training.plan_course(learner(inner_steps=3), il.tasks.sinusoids(), steps=1)
+    keeper = Keeper.open(course, il.tasks.sinusoids(), None, False).agreed(Second())
+    assert keeper.course.learner.path == "loop"
+    assert keeper.course.learner.spec.settings["through"].last == 2
+
+
+def test_what_was_tried_is_written_down_and_a_resume_takes_it(tmp_path, monkeypatch):
+    monkeypatch.setattr("innerloop.training.trial.paces", lambda *_: [0.2, 0.1])
+    monkeypatch.setattr("innerloop.training.trial.LONG", 1)
+    torch.set_num_threads(2)
+    try:
+        peace = train(tmp_path / "run", save_every=1)
+        monkeypatch.setattr("innerloop.training.trial.paces", lambda *_: [0.1, 0.2])
+        (tmp_path / "run" / "state" / "step-6.safetensors").unlink()
+        resumed = train(tmp_path / "run", resume=True)
+    finally:
+        torch.set_num_threads(1)
+    plan = RunFolder(tmp_path / "run").read_settings()["plan"]
+    assert (plan["workers"], plan["seconds"]) == (2, {"1": 0.2, "2": 0.1})
+    assert same(resumed.last.params, peace.last.params)
+    assert not multiprocessing.active_children()

@@ -1,5 +1,6 @@
 import ctypes
 import math
+import multiprocessing
 import sys
 
 import pytest
@@ -9,7 +10,15 @@ from outer_data import found_by, regression_tasks, share_of, uneven, with_a_bad_
 import innerloop as il
 from innerloop.core import Meta
 from innerloop.outer import Totals
-from innerloop.outer.memory import bytes_of, free_memory, in_chunks, peak, tasks_that_fit
+from innerloop.outer.memory import (
+    bytes_of,
+    free_memory,
+    in_chunks,
+    need_of,
+    peak,
+    tasks_that_fit,
+    too_large,
+)
 
 measured = pytest.mark.skipif(sys.platform != "linux", reason="measured in a fork")
 MB = 10**6
@@ -66,17 +75,29 @@ def test_what_is_free_in_the_heap_hides_nothing():
 
 @measured
 def test_as_many_tasks_are_taken_as_fit():
-    assert tasks_that_fit(hungry, NOTHING, 4, 1_000 * MB) is None
-    assert tasks_that_fit(hungry, NOTHING, 20, math.inf) is None
-    assert tasks_that_fit(hungry, NOTHING, 20, 250 * MB) in (5, 6)
-    assert tasks_that_fit(hungry, NOTHING, 20, 80 * MB) == 1
+    need = need_of(hungry, NOTHING)
+    assert tasks_that_fit(need, 4, 1_000 * MB) is None
+    assert tasks_that_fit(need, 20, math.inf) is None
+    assert tasks_that_fit(need, 20, 250 * MB) in (5, 6)
+    assert tasks_that_fit(need, 20, 80 * MB) == 1
 
 
 @measured
-def test_a_task_that_does_not_fit_alone_is_refused():
-    with pytest.raises(il.InputError) as caught:
-        tasks_that_fit(hungry, NOTHING, 4, 30 * MB)
-    assert str(caught.value) == (
+def test_tasks_that_come_one_after_the_other_are_measured_once():
+    met = multiprocessing.Value("i", 0)
+
+    def counting(meta, step, tasks):
+        met.value += 1
+        return hungry(meta, step, tasks)
+
+    need = need_of(counting, NOTHING, together=False)
+    assert met.value == 1
+    assert need.first == need.further == pytest.approx(40 * MB, abs=25 * MB)
+    assert tasks_that_fit(need, 1, need.first) is None
+
+
+def test_a_task_that_does_not_fit_alone_is_refused_in_a_sentence():
+    assert str(too_large(30.0 * MB)) == (
         "one task alone does not fit into the 30 MB that a process may take; give more (memory), lower "
         "inner_steps, shots or queries, or differentiate only the last steps: through 'truncated(1)', "
         "another gradient."
@@ -93,7 +114,7 @@ def test_what_is_more_than_there_is_ends_the_copy_alone(monkeypatch):
 @measured
 def test_a_network_that_fails_otherwise_is_left_to_show_it():
     share, meta = share_of(regression_tasks(2), il.maml(torch.nn.Linear(2, 1).double()))
-    assert tasks_that_fit(share, meta, 2, 100 * MB) is None
+    assert need_of(share, meta) == (0, 0)
 
 
 def test_the_system_says_what_is_free(tmp_path, monkeypatch):

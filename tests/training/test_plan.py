@@ -4,9 +4,11 @@ from training_cases import small_course, small_learner
 
 import innerloop as il
 from innerloop.training.plan import (
-    at_once,
+    SPELT,
     changed_plan,
+    following,
     plan_of,
+    resumed,
     sentence,
     threads_for,
     workers_for,
@@ -68,22 +70,45 @@ def test_the_ranks_are_part_of_the_line_and_each_has_a_task():
         plan_of(small_learner(), 2, None, ranks=3)
 
 
-def noted(monkeypatch):
-    """What the fitting is asked: (tasks, memory)."""
-    asked = []
-    monkeypatch.setattr("innerloop.training.plan.free_memory", lambda: 1e9)
-    monkeypatch.setattr(
-        "innerloop.training.plan.tasks_that_fit", lambda one, meta, *what: asked.append(what)
+def test_a_plan_that_was_tried_says_what_was_seen():
+    plan = plan_of(small_learner().on_path("pass"), 4, 1)
+    seen = {**plan, "at_once": 2, "last": 3, "seconds": {"1": 0.0042, "2": 0.012}}
+    en, zh = sentence(seen)
+    assert en == (
+        "Plan: tasks batched, one pass back (pass), truncated(3), 2 at once, in 1 process of 1 thread "
+        "(4.2 ms a step; 12 ms in 2)."
     )
-    return asked
+    assert zh.endswith("1 个进程，每个 1 线程（每步 4.2 ms；2 个进程需 12 ms）。")
+    assert "(12 ms a step; 4.2 ms in 1)" in sentence({**seen, "workers": 2})[0]
+    assert "first_order" in sentence({**plan, "last": 0})[0]
+    assert all(set(map(bool, each)) == {True} for each in SPELT.values())
+    assert set(SPELT) == set(il.outer.PATHS)
 
 
-def test_memory_is_shared_among_workers_and_measured_where_a_step_may_be_large(monkeypatch):
-    asked = noted(monkeypatch)
-    for learner, memory in ((small_learner(), None), (small_learner(inner_steps=10**6), None)):
-        course = small_course(learner=learner, meta_batch=5)
-        meta = learner.init(torch.Generator().manual_seed(0))
-        at_once(course, meta, plan_of(learner, 5, 2), memory)
-    assert asked == [(3, pytest.approx(0.8e9 / 2))]
-    at_once(course, meta, plan_of(learner, 5, 1), "2GB")
-    assert asked[1] == (5, pytest.approx(1.6e9))
+def test_a_run_goes_on_as_it_began_where_nothing_else_is_asked_for():
+    new = plan_of(small_learner(), 4, None)
+    began = {**new, "path": "loop", "workers": 2, "at_once": 3, "last": 1, "seconds": {"1": 9.0}}
+    assert resumed(new, began, None, None) == began
+    other = plan_of(small_learner(), 4, 4)
+    assert resumed(other, began, 4, None)["workers"] == 4
+    assert "seconds" not in resumed(other, began, 4, None), "they were those of other processes"
+    again = resumed(new, began, None, "1GB")
+    assert (again["workers"], again["at_once"], again["last"]) == (2, None, None)
+    old = {"path": "vmap", "threads": 1}
+    assert resumed(new, old, None, None)["at_once"] is None
+
+
+def test_what_was_seen_is_no_part_of_a_plan():
+    plan = plan_of(small_learner(), 4, 2)
+    assert changed_plan({**plan, "seconds": {"1": 0.2}}, {**plan, "seconds": {"1": 0.3}}) is None
+
+
+def test_a_course_follows_its_plan():
+    course = small_course(learner=small_learner(inner_steps=4))
+    plan = plan_of(course.learner, 4, 1)
+    assert following(course, plan) is course
+    learner = following(course, {**plan, "path": "loop", "last": 3}).learner
+    assert (learner.path, learner.spec.settings["through"].last) == ("loop", 3)
+    none = following(course, {**plan, "last": 0}).learner
+    assert none.spec.settings["through"] is il.first_order
+    assert course.learner.spec.settings["through"] is il.unrolled

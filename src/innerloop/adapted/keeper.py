@@ -3,32 +3,30 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import replace
 from typing import NamedTuple
-
-import torch
 
 from innerloop.adapted.drawings import inputs_of
 from innerloop.adapted.extension import gone_on
 from innerloop.adapted.extension import sentence as sentence_of_extension
-from innerloop.adapted.record import facts_of, new_settings, open_folder, run_of
+from innerloop.adapted.record import facts_of, found_in, new_settings, run_of
 from innerloop.adapted.run import Run
 from innerloop.devices import to_device
 from innerloop.language import say
-from innerloop.outer import PATHS, Alone
+from innerloop.outer import Alone
 from innerloop.tasks import Tasks
 from innerloop.training import State, initialise_model
 from innerloop.training.course import Course
 from innerloop.training.folder import History, RunFolder, Settings, name_of
 from innerloop.training.optimiser import Layout
 from innerloop.training.plan import (
-    BEFORE,
     Plan,
-    at_once,
     changed_plan,
+    following,
     kernels_of,
     plan_of,
+    resumed,
 )
+from innerloop.training.trial import tried
 
 
 class Keeper(NamedTuple):
@@ -56,45 +54,42 @@ class Keeper(NamedTuple):
         settings = new_settings(course, tasks, plan)
         layout, start = initialise_model(course)
         start = to_device(start, course.device)
-        goes_on = resume and folder is not None and folder.exists
-        if start.verdict is None and not (goes_on and memory is None):
-            plan["at_once"] = at_once(course, start.last(layout), plan, memory)
-        history: History = []
-        if folder is None:
-            return cls(course, layout, start, settings, history, None)
-        found = open_folder(folder, settings, resume)
-        folder.tidy()
+        found = None if folder is None else found_in(folder, settings, resume)
         if found is not None:
-            if (path := found["plan"]["path"]) in PATHS:  # chosen then: the steps go on by it
-                course = replace(course, learner=course.learner.on_path(path))
-                plan |= {"path": path, "kernels": kernels_of(path)}
-            if workers is None:  # as it was chosen then
-                plan["workers"] = {**BEFORE, **found["plan"]}["workers"]
-                threads = {**plan, **found["plan"]}["threads"]
-                plan["threads"] = min(threads, torch.get_num_threads())  # as far as there are any
-            if memory is None:
-                plan["at_once"] = {**BEFORE, **found["plan"]}["at_once"]
-            if (sentence := changed_plan(found["plan"], plan)) is not None:
-                warnings.warn(say(*sentence), stacklevel=3)
-            extended = name_of(found) != name_of(settings)
-            start = gone_on(course, folder.newest() or start, extended=extended)
-            if extended:
-                warnings.warn(say(*sentence_of_extension(course, start)), stacklevel=3)
-                folder.begin_again(settings)
-            history = folder.cut_history(start.step + (start.verdict is not None))
-            start = to_device(start, course.device)
-        keeper = cls(course, layout, start, settings, history, folder)
-        if not folder.checkpoints():
-            keeper.save(start)
-        return keeper
+            plan = resumed(plan, found["plan"], workers, memory)
+            course, workers = following(course, {**plan, "last": None}), plan["workers"]
+        if start.verdict is None and (found is None or memory is not None):
+            plan = tried(course, start.last(layout), plan, workers, memory)
+        settings = {**settings, "plan": plan}
+        keeper = cls(course, layout, start, settings, [], folder)
+        return keeper if folder is None else keeper.placed(found)
+
+    def placed(self, found: Settings | None) -> Keeper:
+        """Where it begins, by what its folder holds."""
+        folder, course, start = self.folder, self.course, self.start
+        assert folder is not None
+        folder.tidy()
+        if found is None:
+            folder.write_settings(self.settings)
+            return self
+        if (sentence := changed_plan(found["plan"], self.plan)) is not None:
+            warnings.warn(say(*sentence), stacklevel=4)
+        extended = name_of(found) != name_of(self.settings)
+        start = gone_on(course, folder.newest() or start, extended=extended)
+        if extended:
+            warnings.warn(say(*sentence_of_extension(course, start)), stacklevel=4)
+            folder.begin_again(self.settings)
+        history = folder.cut_history(start.step + (start.verdict is not None))
+        return self._replace(start=to_device(start, course.device), history=history)
 
     def agreed(self, ranks: Alone) -> Keeper:
         """The same beginning and plan for every rank: those of rank 0, which has the folder."""
         start, plan = ranks.same((self.start, self.plan))
-        course = self.course
-        if (path := plan["path"]) in PATHS and path != course.learner.path:
-            course = replace(course, learner=course.learner.on_path(path))
-        return self._replace(course=course, start=start, settings={**self.settings, "plan": plan})
+        settings, course = {**self.settings, "plan": plan}, following(self.course, plan)
+        keeper = self._replace(course=course, start=start, settings=settings)
+        if self.folder is not None and not self.folder.checkpoints():
+            keeper.save(start)
+        return keeper
 
     @property
     def plan(self) -> Plan:

@@ -45,11 +45,10 @@ def new_settings(course: Course, tasks: Tasks, plan: Plan) -> Settings:
     }
 
 
-def open_folder(folder: RunFolder, settings: Settings, resume: bool) -> Settings | None:
-    """Make the folder, or check that it may be gone on with; the settings found in it, or None."""
+def found_in(folder: RunFolder, settings: Settings, resume: bool) -> Settings | None:
+    """The settings found in the folder, which may be gone on with; None where there is no run yet."""
     path = folder.path
     if not folder.exists:
-        folder.write_settings(settings)
         return None
     if not resume:
         raise InputError(

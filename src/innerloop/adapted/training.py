@@ -81,10 +81,13 @@ def train(
     save_every: steps between checkpoints; by default about 20 seconds pass.
     Started by torchrun, the processes share each step's tasks, and the first of them writes and speaks.
     workers: processes of one thread that share each step's tasks, this one among them; by default
-        as many as torch would use threads for a convolutional network, and 1 for a small one.
-        The result is the same but for rounding (and, with dropout, for what is dropped).
+        one or as many as torch would use threads, whichever a few steps show to be faster (in a
+        run of less than 200 steps: many for a convolutional network, one for a small one). The
+        result is the same but for rounding (and, with dropout, for what is dropped).
     memory: that a step may take ("4GB"), by default what the machine has free: as many tasks are
         taken at once as fit into it, measured on the first two. It changes the result as workers do.
+        Where not even one fits, only as many of its last inner steps are differentiated as do
+        (`through=il.truncated(...)`): another gradient, of which a warning tells.
     seed: of the weights, where a function builds the network, and of the training episodes.
     device: where it learns ("cuda", "cuda:1", "mps"); None for the processor.
     out: the run's folder; None keeps the run in memory. resume: go on with the run in `out`, if

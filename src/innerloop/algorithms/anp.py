@@ -129,8 +129,8 @@ def anp(
     model: features of an input, x (rows, ...) -> (rows, d); None: its numbers, `inputs` of them.
     targets: numbers in a target; 0 to tell classes apart, each asked of as "this one or another?".
     width, depth: of the perceptrons; layers, heads: support rows first attend to each other.
-    latent: as in the paper, with a latent vector z beside r, learnt as `neural_process` does;
-        without it answers are one normal each, as CNP's. samples: of z, in an answer.
+    latent: as in the paper, with a latent vector z beside r, learnt as `neural_process` does; it
+        learns more slowly. Without it answers are one normal each, as CNP's. samples: of z.
     least_std: the least standard deviation it can claim.
     An adapted task holds the keys and values of its support rows; an empty support set gives the
     prior.

@@ -2,6 +2,7 @@
 
 from innerloop.outer.explicit.native import kernels
 from innerloop.outer.learner import Learner, Spec, Suggestions, algorithm, like
+from innerloop.outer.pace import Way, paces
 from innerloop.outer.paths import tasks_at_once
 from innerloop.outer.ranks import Alone, LostRank, ranks_here
 from innerloop.outer.route import PATHS, Route
@@ -19,10 +20,12 @@ __all__ = [
     "Spec",
     "Suggestions",
     "Totals",
+    "Way",
     "Workers",
     "algorithm",
     "kernels",
     "like",
+    "paces",
     "ranks_here",
     "tasks_at_once",
 ]

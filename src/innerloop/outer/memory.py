@@ -16,6 +16,7 @@ import warnings
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 
@@ -42,25 +43,43 @@ def in_chunks(one: Share, at_once: int | None) -> Share:
     return share
 
 
-def tasks_that_fit(one: Share, meta: Meta, tasks: int, memory: float) -> int | None:
-    """How many of a step's tasks fit into `memory` bytes at once; None where all do, or where this
-    system cannot say."""
-    if tasks == 1 or not can_measure():
-        first = second = 0.0
-    else:
-        first, second = (peak(one, meta, range(count)) for count in (1, 2))
-    if first > memory:
-        raise InputError(
-            f"one task alone does not fit into the {spelt(memory)} that a process may take; give more "
-            "(--memory), lower --inner-steps, --shots or --queries, or differentiate only the last "
-            "steps: --through 'truncated(1)', another gradient.",
-            f"仅一个任务就超出了一个进程可用的 {spelt(memory)} 内存；请给出更多（--memory），减小 --inner-steps、"
-            "--shots 或 --queries，或只对最后几步求导：--through 'truncated(1)'（梯度将不同）。",
-        )
-    a_task = second - first
-    if math.isinf(memory) or first + (tasks - 1) * a_task <= memory:
+class Need(NamedTuple):
+    """Bytes at the peak of a step: of its first task, and of each that is taken with it."""
+
+    first: float = 0.0
+    further: float = 0.0
+
+
+def need_of(one: Share, meta: Meta, *, together: bool = True) -> Need:
+    """Measured; nothing where this system cannot say. One task tells all where they are not taken
+    `together`."""
+    if not can_measure():
+        return Need()
+    first = peak(one, meta, range(1))
+    if not together or math.isinf(first):
+        return Need(first, first)
+    return Need(first, peak(one, meta, range(2)) - first)
+
+
+def tasks_that_fit(need: Need, tasks: int, memory: float) -> int | None:
+    """How many of so many tasks fit into `memory` bytes at once; None where all do.
+
+    >>> tasks_that_fit(Need(3e9, 1e9), 8, 6e9), tasks_that_fit(Need(3e9, 1e9), 4, 6e9)
+    (4, None)
+    """
+    if need.first + (tasks - 1) * need.further <= memory:
         return None
-    return 1 + int((memory - first) / a_task)
+    return max(1, 1 + int((memory - need.first) / need.further))
+
+
+def too_large(memory: float) -> InputError:
+    return InputError(
+        f"one task alone does not fit into the {spelt(memory)} that a process may take; give more "
+        "(--memory), lower --inner-steps, --shots or --queries, or differentiate only the last "
+        "steps: --through 'truncated(1)', another gradient.",
+        f"仅一个任务就超出了一个进程可用的 {spelt(memory)} 内存；请给出更多（--memory），减小 --inner-steps、"
+        "--shots 或 --queries，或只对最后几步求导：--through 'truncated(1)'（梯度将不同）。",
+    )
 
 
 def peak(one: Share, meta: Meta, tasks: range) -> float:

@@ -49,9 +49,7 @@ class Route:
     ) -> Totals:
         """By the path chosen; should that fail where a more general one does not, by that one from
         now on, with one sentence."""
-        keep_memory()
-        if self._path is None:
-            self._choose(method, meta, episodes)
+        self.choose(method, meta, episodes)
         assert self._path is not None
         try:
             return totals(method, meta, episodes, path=self._path, generator=generator)
@@ -81,7 +79,11 @@ class Route:
             break
         return found
 
-    def _choose(self, method: Method, meta: Meta, episodes: Episodes) -> None:
+    def choose(self, method: Method, meta: Meta, episodes: Episodes) -> None:
+        """By what the network and these tasks are; what was chosen stays."""
+        keep_memory()
+        if self._path is not None:
+            return
         if is_one_pass(method):
             self.name, self._path = "pass", GENERAL["pass"]()
             return
@@ -95,6 +97,12 @@ class Route:
             self.name, self._path = "vmap", GENERAL["vmap"]()
             if self.fixed:
                 warnings.warn(say(*no_rules(self.why)), stacklevel=4)
+
+    def abreast(self, tasks: int, threads: int = 1) -> int:
+        """How many of so many tasks are worked on, and in memory, at the same time."""
+        if self.name == "loop":
+            return 1
+        return min(tasks, threads) if getattr(self._path, "in_turn", False) else tasks
 
 
 def is_one_pass(method: Method) -> bool:

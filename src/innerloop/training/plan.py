@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-import math
-import os
 import platform
+from dataclasses import replace
 from typing import Any
 
 import torch
 
-from innerloop.core import Meta
 from innerloop.devices import CPU
 from innerloop.errors import InputError
-from innerloop.outer import Learner, kernels
-from innerloop.outer.memory import OURS, bytes_of, free_memory, tasks_that_fit
-from innerloop.training.batches import Here
+from innerloop.inner import first_order, truncated
+from innerloop.inner.through import Through
+from innerloop.outer import PATHS, Learner, kernels
 from innerloop.training.course import Course
 
 Plan = dict[str, Any]
 
-LARGE = 100e6  # bytes of weights, over all tasks and inner steps: from here on memory is measured
 BEFORE = {
     "workers": 1,
     "ranks": 1,
     "kernels": None,
     "at_once": None,
+    "last": None,
 }  # what runs did that were written down before they could do otherwise
-PATHS = {
+NOTES = ("seconds",)  # what was seen when the plan was made, and is no part of it
+SPELT = {
     "explicit": ("known layers, no graph (explicit)", "已知层，无计算图（explicit）"),
+    "pass": ("tasks batched, one pass back (pass)", "任务批处理，一次反向传播（pass）"),
     "vmap": ("tasks batched (vmap)", "任务批处理（vmap）"),
     "loop": ("one task after the other (loop)", "逐个任务（loop）"),
 }
@@ -40,7 +40,12 @@ def plan_of(
     ranks: int = 1,
     device: torch.device = CPU,
 ) -> Plan:
-    """What is asked for; where nothing is, what suits the learner and this machine."""
+    """What is asked for; where nothing is, what suits such learners. The rest is tried (`tried`).
+
+    path, kernels: by what gradients are computed. ranks, workers, threads: who does it. at_once: how
+    many tasks a process takes together, None for all. last: how many inner steps, the last ones, are
+    differentiated; None for what the learner says.
+    """
     if meta_batch < ranks:
         raise InputError(
             f"every process needs a task of each step: meta_batch is {meta_batch}, and there are "
@@ -62,7 +67,8 @@ def plan_of(
         "kernels": kernels_of(learner.path),
         "ranks": ranks,
         "workers": workers,
-        "at_once": None,  # all tasks of a process, unless memory holds fewer
+        "at_once": None,
+        "last": None,
         "threads": threads_for(learner, workers),
         "torch": torch.__version__,
         "machine": platform.machine(),
@@ -87,24 +93,42 @@ def threads_for(learner: Learner, workers: int) -> int:
     return torch.get_num_threads() if learner.is_heavy and workers == 1 else 1
 
 
-def at_once(course: Course, meta: Meta, plan: Plan, memory: str | None) -> int | None:
-    """How many tasks each process takes at once: measured where memory is given, or where a step may
-    be large."""
-    steps = course.learner.spec.settings.get("inner_steps") or 0
-    weights = sum(p.numel() * p.element_size() for p in meta.params.values())
-    large = course.learner.is_heavy or course.meta_batch * weights * (1 + steps) > LARGE
-    if memory is None and not large:
-        return None
-    there_is = free_memory() if memory is None else bytes_of(memory)
-    beside = int(os.environ.get("LOCAL_WORLD_SIZE", 1)) if plan["ranks"] > 1 else 1
-    tasks = math.ceil(course.meta_batch / (plan["ranks"] * plan["workers"]))
-    return tasks_that_fit(Here(course), meta, tasks, there_is * OURS / plan["workers"] / beside)
+def resumed(plan: Plan, before: Plan, workers: int | None, memory: str | None) -> Plan:
+    """The plan of a run that goes on: that on which it began, where nothing else is asked for."""
+    before = {"threads": plan["threads"], **BEFORE, **before}
+    found = dict(plan)
+    if before["path"] in PATHS:
+        found |= {"path": before["path"], "kernels": kernels_of(before["path"])}
+    if workers is None:
+        found["workers"] = before["workers"]
+        found["threads"] = min(
+            before["threads"], torch.get_num_threads()
+        )  # as far as there are any
+        found |= {note: before[note] for note in NOTES if note in before}
+    if memory is None:
+        found |= {"at_once": before["at_once"], "last": before["last"]}
+    return found
+
+
+def following(course: Course, plan: Plan) -> Course:
+    """The course with a learner that does as the plan says."""
+    learner = course.learner
+    if plan["last"] is not None:
+        learner = learner.replace(through=through_last(plan["last"]))
+    if plan["path"] in PATHS and plan["path"] != learner.path:
+        learner = learner.on_path(plan["path"])
+    return course if learner is course.learner else replace(course, learner=learner)
+
+
+def through_last(last: int) -> Through:
+    return truncated(last) if last else first_order
 
 
 def changed_plan(before: Plan, now: Plan) -> tuple[str, str] | None:
     """A sentence if a resumed run cannot promise the same bits."""
     before = {**BEFORE, **before}
-    differ = [key for key in {**before, **now} if before.get(key) != now.get(key)]
+    keys = [key for key in {**before, **now} if key not in NOTES]
+    differ = [key for key in keys if before.get(key) != now.get(key)]
     if not differ:
         return None
     en = ", ".join(f"{key} was {before.get(key)}, is {now.get(key)}" for key in differ)
@@ -118,20 +142,48 @@ def changed_plan(before: Plan, now: Plan) -> tuple[str, str] | None:
 def sentence(plan: Plan) -> tuple[str, str]:
     """The plan in one line.
 
-    >>> print(sentence({"path": "vmap", "ranks": 1, "workers": 2, "threads": 1, "at_once": 3})[0])
-    Plan: tasks batched (vmap), 3 at once, in 2 processes of 1 thread.
+    >>> plan = {"path": "vmap", "ranks": 1, "workers": 2, "threads": 1, "at_once": 3, "last": None}
+    >>> print(sentence({**plan, "seconds": {"1": 0.21, "2": 0.145}})[0])
+    Plan: tasks batched (vmap), 3 at once, in 2 processes of 1 thread (145 ms a step; 210 ms in 1).
     """
-    en, zh = PATHS.get(plan["path"], (plan["path"], plan["path"]))
+    en, zh = SPELT.get(plan["path"], (plan["path"], plan["path"]))
     workers, ranks = plan["workers"], plan["ranks"]
     threads = plan["threads"]
     processes = "process" if workers == 1 else "processes"
     thread = "thread" if threads == 1 else "threads"
+    if (last := plan["last"]) is not None:
+        name = through_last(last).__name__  # type: ignore[attr-defined]
+        en, zh = f"{en}, {name}", f"{zh}，{name}"
     if (some := plan["at_once"]) is not None:
         en, zh = f"{en}, {some} at once", f"{zh}，每次 {some} 个"
     on_each, each = "", ""
     if ranks > 1:
         on_each, each = f" on each of {ranks} ranks", f"{ranks} 个 rank，各 "
+    seen, seen_zh = seconds_seen(plan)
     return (
-        f"Plan: {en}, in {workers} {processes} of {threads} {thread}{on_each}.",
-        f"方案：{zh}，{each}{workers} 个进程，每个 {threads} 线程。",
+        f"Plan: {en}, in {workers} {processes} of {threads} {thread}{on_each}{seen}.",
+        f"方案：{zh}，{each}{workers} 个进程，每个 {threads} 线程{seen_zh}。",
     )
+
+
+def seconds_seen(plan: Plan) -> tuple[str, str]:
+    """Why there are so many processes, where that was tried."""
+    seconds = dict(plan.get("seconds", {}))
+    own = seconds.pop(str(plan["workers"]), None)
+    if own is None:
+        return "", ""
+    en = [f"{milliseconds(other)} in {count}" for count, other in seconds.items()]
+    zh = [f"{count} 个进程需 {milliseconds(other)}" for count, other in seconds.items()]
+    first = milliseconds(own)
+    return (
+        f" ({'; '.join([f'{first} a step', *en])})",
+        f"（{'；'.join([f'每步 {first}', *zh])}）",
+    )
+
+
+def milliseconds(seconds: float) -> str:
+    """
+    >>> milliseconds(0.0004), milliseconds(0.145)
+    ('0.4 ms', '145 ms')
+    """
+    return f"{1000 * seconds:.1f} ms" if seconds < 0.01 else f"{1000 * seconds:.0f} ms"

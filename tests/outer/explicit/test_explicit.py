@@ -6,7 +6,7 @@ from torch import nn
 
 import innerloop as il
 from innerloop.outer import explicit as room
-from innerloop.outer.explicit import Unknown, explicit, native
+from innerloop.outer.explicit import Unknown, descent, explicit, native
 from innerloop.outer.explicit.descent import Walk
 from innerloop.outer.explicit.reading import read
 from innerloop.outer.explicit.rules import pointwise
@@ -61,6 +61,12 @@ SETTINGS = {
     "a layer is frozen": {"freeze": "0.*", "inner_steps": 2},
     "first order": {"through": il.first_order, "inner_steps": 2},
     "truncated": {"through": il.truncated(1), "inner_steps": 3},
+    "adam, truncated": {
+        "inner_optimiser": "adam",
+        "inner_lr": 0.01,
+        "inner_steps": 3,
+        "through": il.truncated(1),
+    },
     "another inner loss": {
         "inner_loss": lambda outputs, y: outputs.square().mean(1) + outputs[:, 0],
         "inner_steps": 2,
@@ -371,3 +377,34 @@ def test_threads_that_come_later_have_as_many_as_before():
             assert pool.submit(torch.get_num_threads).result() == 2
     finally:
         torch.set_num_threads(1)
+
+
+def test_of_steps_that_are_not_differentiated_nothing_is_kept(monkeypatch):
+    kept, adjoint = [], descent.adjoint
+
+    def noting(rule, step, *more):
+        kept.append((bool(step.moved), bool(step.slope), step.seen is not None))
+        return adjoint(rule, step, *more)
+
+    monkeypatch.setattr(descent, "adjoint", noting)
+    for settings in ({}, {"inner_optimiser": "momentum"}):
+        learner = il.maml(
+            NETWORKS["pooled"]().double(), inner_steps=3, through=il.truncated(1), **settings
+        )
+        episodes = images(1)
+        path = explicit(learner.method, learner.init(), episodes)
+        kept.clear()
+        path(learner.method, learner.init(), episodes)
+        slope = bool(settings)  # momentum hands back what its slopes were
+        assert kept == [(True, slope, True), (False, slope, False), (False, slope, False)]
+
+
+def test_images_are_worked_on_in_turn_and_small_rows_together():
+    net = NETWORKS["pooled"]().double()
+    for learner, episodes, abreast in (
+        (il.maml(net), images(5), 2),
+        (il.maml(net).on_path("loop"), images(5), 1),
+        (il.maml(net).on_path("vmap"), images(5), 5),
+    ):
+        learner.route.choose(learner.method, learner.init(), episodes)
+        assert learner.route.abreast(5, threads=2) == abreast

@@ -7,6 +7,7 @@ from torch.nn import functional as F
 
 from innerloop.outer.explicit import native
 from innerloop.outer.explicit.rules import pointwise
+from innerloop.outer.explicit.rules.base import Move, Place
 from innerloop.outer.explicit.rules.convolution import Convolution
 from innerloop.outer.explicit.rules.derived import Derived
 from innerloop.outer.explicit.rules.fused import FusedNorm
@@ -142,7 +143,7 @@ def holds(rule, f, shapes, *, moves=None):
         start = (*inputs, g)
         twice = vjp(transpose, *start)[1]
         expected = vjp(twice, tuple(torch.zeros_like(i) for i in inputs))[1]((*filled, dg))[0]
-    found = rule.backward_tangent(inputs, kept, along, kept_along, g, dg, needs)
+    found = rule.backward_tangent(Place(inputs, kept, g), Move(along, kept_along, dg), needs)
     close(
         [torch.zeros_like(i) if b is None else b for i, b in zip(inputs, found, strict=True)],
         list(expected),

@@ -13,10 +13,10 @@ from innerloop.bench.contenders.torch_loop import LR
 from innerloop.bench.material import Arrays, Problem, module_of
 from innerloop.bench.workloads import Workload
 from innerloop.core import Episodes, Examples, Meta
-from innerloop.outer import Learner, Share, Totals, Workers
+from innerloop.outer import Learner, Share, Totals, Way, Workers, paces
 from innerloop.training import Course, initialise_model, plan_course, step
 from innerloop.training.batches import Here
-from innerloop.training.plan import threads_for, workers_for
+from innerloop.training.plan import threads_for
 
 ENDLESS = 10**9
 
@@ -40,7 +40,10 @@ def setup(problem: Problem, path: str = "") -> Ready:
 
 def learner_of(problem: Problem) -> Learner:
     """Queries are normalised by their own batch, as in all the other contenders."""
-    workload, module = problem.workload, module_of(problem)
+    workload = problem.workload
+    if workload.takes_in_sets:
+        return ALGORITHMS[workload.algorithm](inputs=1, targets=1, **workload.settings)
+    module = module_of(problem)
     if workload.algorithm == "protonet":
         return ALGORITHMS["protonet"](module)
     return ALGORITHMS[workload.algorithm](
@@ -71,14 +74,21 @@ def stepper(
     layout, state = initialise_model(course)
     state = state._replace(weights=layout.pack(meta.params))
     share: Share = Here(course) if problem.workload.whole else given(learner, episodes)
-    count = min(workers_for(learner), len(episodes))
-    workers = Workers(share, count, threads_for(learner, count))
+    workers = Workers(*quickest(share, learner, meta, len(episodes)))
 
     def advance() -> None:
         nonlocal state
         state = step(course, layout, state, workers)
 
     return advance
+
+
+def quickest(share: Share, learner: Learner, meta: Meta, tasks: int) -> Way:
+    """As a run decides it."""
+    counts = sorted({1, min(tasks, torch.get_num_threads())})
+    ways = [Way(share, count, threads_for(learner, count)) for count in counts]
+    seconds = paces(ways, meta, range(tasks))
+    return ways[seconds.index(min(seconds))]
 
 
 def given(learner: Learner, episodes: Episodes) -> Share:

@@ -43,6 +43,7 @@ class Explicit:
 
     walk: Walk
     draws: ClassVar[bool] = False
+    in_turn: ClassVar[bool] = True
 
     def __call__(
         self, method: Method, meta: Meta, episodes: Episodes, generator: Generator | None = None
@@ -88,6 +89,11 @@ class ByShape:
     ) -> Totals:
         return self.choose(method, meta, episodes)(method, meta, episodes, generator)
 
+    @property
+    def in_turn(self) -> bool:
+        """Whether tasks come one after the other, in as many threads as there are."""
+        return all(path.in_turn for path in self._paths.values())
+
     def choose(self, method: Method, meta: Meta, episodes: Episodes) -> Explicit | Dense:
         """The path for tasks like these; `Unknown` where there is none."""
         check_inputs(meta, episodes)
@@ -103,7 +109,7 @@ def explicit(
 ) -> Explicit | Dense:
     """The path for this method and tasks like these; `Unknown`, with the reason, where there is
     none, or where it would be a slow one."""
-    if not isinstance(method, Descent) or hasattr(method, "task_gradient"):
+    if not isinstance(method, Descent) or method.from_zero or hasattr(method, "task_gradient"):
         raise Unknown("it is not a plain descent")
     through = method.through
     if through not in (unrolled, first_order) and not hasattr(through, "last"):

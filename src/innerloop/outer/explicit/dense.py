@@ -37,6 +37,7 @@ class Dense:
     bends: Tensor
     slopes: tuple[float, ...]
     draws: ClassVar[bool] = False
+    in_turn: ClassVar[bool] = False
 
     def __call__(
         self, method: Method, meta: Meta, episodes: Episodes, generator: Generator | None = None

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 import torch
 from torch import Tensor
@@ -32,7 +32,7 @@ ROOM = 128 << 20  # bytes of a task's walk that may be kept for the way back
 
 
 class Step(NamedTuple):
-    """What the way back needs of one step; `seen` is None where it is made again."""
+    """What the way back needs of one step, and no more; `seen` is None where it is made again."""
 
     moved: Params
     memory: Tree
@@ -80,12 +80,13 @@ class Walk:
         inner = Score(descent.inner_loss or descent.loss, support)  # type: ignore[arg-type]
         moved: Params = {name: meta.params[name] for name in self.moving}
         memory, trail, kept = rule.start(moved), list[Step](), True
+        exact = [descent.is_exact(number) for number in range(descent.steps)]
         for number in range(descent.steps):
             seen, slope = self.look(given, moved, body, inner)
             if number == 0:
-                kept = held(seen) * descent.steps <= room
-            keep = kept and descent.is_exact(number)
-            trail.append(Step(moved, memory, slope, seen if keep else None))
+                kept = held(seen) * sum(exact) <= room
+            step = Step(moved, memory, {} if is_plain(rule) else slope, seen if kept else None)
+            trail.append(step if exact[number] else step._replace(moved={}, seen=None))
             move, memory = rule.step(slope, memory, meta.params)
             moved = {name: p + move[name] for name, p in moved.items()}
         found, loss = self.arrive(given, moved, body, Score(descent.loss, query))
@@ -96,7 +97,7 @@ class Walk:
             rates = self.rates(meta)
             into, lifted, by_rates = adjoint(rule, step, rates, pulled, lifted)
             accumulate(found, by_rates)
-            if descent.is_exact(number):
+            if exact[number]:
                 seen = step.seen or self.look(given, step.moved, body, inner)[0]
                 bent = self.bend(seen, into, body, inner)
                 accumulate(pulled, {name: bent.pop(name) for name in self.moving})
@@ -155,12 +156,17 @@ class Walk:
         return {n: p for n, p in meta.params.items() if n not in self.descent.network.names}
 
 
+def is_plain(rule: Rule) -> TypeGuard[Sgd]:
+    """Whether a step is the slope times one fixed rate."""
+    return type(rule) is Sgd and not rule.momentum
+
+
 def adjoint(
     rule: Rule, step: Step, rates: Params, pulled: Params, lifted: list[Tensor]
 ) -> tuple[Params, list[Tensor], Params]:
     """From the cotangents of a step's move and of the memory after it, those of the slope, of the
     memory before it, and of the rule's own rates."""
-    if type(rule) is Sgd and not rule.momentum:
+    if is_plain(rule):
         return {name: p * -rule.rate for name, p in pulled.items()}, lifted, {}
     leaves, form = tree_flatten((step.slope, step.memory, rates))
     places = [i for i, leaf in enumerate(leaves) if isinstance(leaf, Tensor)]

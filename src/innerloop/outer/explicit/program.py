@@ -12,7 +12,7 @@ from typing import Any
 
 from torch import Tensor
 
-from innerloop.outer.explicit.rules.base import Rule
+from innerloop.outer.explicit.rules.base import Move, Place, Rule
 
 Values = list[Tensor | None]  # by number: parameters and buffers first, then inputs, then results
 
@@ -162,9 +162,8 @@ class Pass:
             if still:
                 back, _ = op.rule.backward(inputs, self.kept[place], dg, needs)  # type: ignore[arg-type]
             else:
-                back = op.rule.backward_tangent(
-                    inputs, self.kept[place], along, kept[place], g, dg, needs
-                )
+                at = Place(inputs, self.kept[place], g)
+                back = op.rule.backward_tangent(at, Move(along, kept[place], dg), needs)
             for number, need, cotangent in zip(op.inputs, needs, back, strict=True):
                 if need:
                     add(found, number, cotangent)

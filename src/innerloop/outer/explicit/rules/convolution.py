@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from innerloop.outer.explicit.rules.base import Inputs, Maybe, Needs, plus
+from innerloop.outer.explicit.rules.base import Inputs, Maybe, Move, Needs, Place, plus
 from innerloop.outer.explicit.rules.layout import laid_out
 
 ATEN: Any = torch.ops.aten
@@ -43,23 +43,16 @@ class Convolution:
             moved = torch.zeros_like(self._of(x, w)) + db if moved is None else moved.add_(db)
         return moved, None
 
-    def backward_tangent(
-        self,
-        inputs: Inputs,
-        kept: Any,
-        along: Maybe,
-        kept_along: Any,
-        g: Tensor,
-        dg: Tensor | None,
-        needs: Needs,
-    ) -> Maybe:
-        x, w = inputs[:2]
-        dx, dw = along[:2]
-        gx, gw, *gb = [None] * len(inputs) if dg is None else self._back(dg, x, w, needs)
+    def backward_tangent(self, place: Place, move: Move, needs: Needs) -> Maybe:
+        (x, w, *_), (dx, dw, *_), dg = place.inputs, move.inputs, move.g
+        gx, gw, *gb = [None] * len(needs) if dg is None else self._back(dg, x, w, needs)
         through_w, through_x = needs[0] and dw is not None, needs[1] and dx is not None
         if through_w or through_x:
             further = self._back(
-                g, x if dx is None else dx, w if dw is None else dw, (through_w, through_x, False)
+                place.g,
+                x if dx is None else dx,
+                w if dw is None else dw,
+                (through_w, through_x, False),
             )
             gx, gw = plus(gx, further[0]), plus(gw, further[1])
         return [gx, gw, *gb]

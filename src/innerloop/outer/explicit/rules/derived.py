@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.func import jvp, vjp
 
-from innerloop.outer.explicit.rules.base import Inputs, Maybe, Needs
+from innerloop.outer.explicit.rules.base import Inputs, Maybe, Move, Needs, Place
 from innerloop.tree import tree_map
 
 
@@ -29,21 +29,13 @@ class Derived:
     def tangent(self, inputs: Inputs, kept: Any, along: Maybe) -> tuple[Tensor | None, Any]:
         return moving(self.f, tuple(inputs), filled(inputs, along)), None
 
-    def backward_tangent(
-        self,
-        inputs: Inputs,
-        kept: Any,
-        along: Maybe,
-        kept_along: Any,
-        g: Tensor,
-        dg: Tensor | None,
-        needs: Needs,
-    ) -> Maybe:
+    def backward_tangent(self, place: Place, move: Move, needs: Needs) -> Maybe:
         def back(*at: Tensor) -> tuple[Tensor, ...]:
             return tuple(c for c in self._back(at[:-1], at[-1], needs) if c is not None)
 
-        directions = (*filled(inputs, along), torch.zeros_like(g) if dg is None else dg)
-        moved = iter(moving(back, (*inputs, g), directions))
+        inputs, g = place.inputs, place.g
+        dg = torch.zeros_like(g) if move.g is None else move.g
+        moved = iter(moving(back, (*inputs, g), (*filled(inputs, move.inputs), dg)))
         return [next(moved) if need else None for need in needs]
 
     def _back(self, inputs: tuple[Tensor, ...], g: Tensor, needs: Needs) -> list[Tensor | None]:

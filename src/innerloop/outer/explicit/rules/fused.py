@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from innerloop.outer.explicit.native import call
-from innerloop.outer.explicit.rules.base import Inputs, Maybe, Needs
+from innerloop.outer.explicit.rules.base import Inputs, Maybe, Move, Needs, Place
 from innerloop.outer.explicit.rules.layout import channels_last, empty, empty_like
 
 
@@ -77,24 +77,17 @@ class FusedNorm:
         call("norm_forward_tangent", *of, m1, m2, dy, hat, n, h, w, c, self.pool, self.slope)
         return dy, Along(dx, m1, m2, hat)
 
-    def backward_tangent(
-        self,
-        inputs: Inputs,
-        kept: Kept,
-        along: Maybe,
-        kept_along: Along,
-        g: Tensor,
-        dg: Tensor | None,
-        needs: Needs,
-    ) -> Maybe:
-        x, g = channels_last(inputs[0]), channels_last(g)
+    def backward_tangent(self, place: Place, move: Move, needs: Needs) -> Maybe:
+        kept: Kept = place.kept
+        along: Along = move.kept
+        x, g = channels_last(place.inputs[0]), channels_last(place.g)
         n, c, h, w = x.shape
-        dg = torch.zeros_like(g) if dg is None else channels_last(dg)
-        dscale = torch.zeros_like(kept.mean) if along[1] is None else along[1]
+        dg = torch.zeros_like(g) if move.g is None else channels_last(move.g)
+        dscale = torch.zeros_like(kept.mean) if move.inputs[1] is None else move.inputs[1]
         out = torch.empty_like(kept.mean), torch.empty_like(kept.mean), empty_like(x)
-        of = (g, dg, kept.kind, kept.hat, kept_along.hat, x, kept_along.x, kept.mean, kept.rstd)
+        of = (g, dg, kept.kind, kept.hat, along.hat, x, along.x, kept.mean, kept.rstd)
         assert kept.scale_ is not None, "backward comes first"
         assert kept.shift_ is not None
-        by = (kept_along.m1, kept_along.m2, inputs[1], dscale, kept.scale_, kept.shift_)
+        by = (along.m1, along.m2, place.inputs[1], dscale, kept.scale_, kept.shift_)
         call("norm_backward_tangent", *of, *by, *out, n, h, w, c, self.pool, self.slope)
         return [out[2], out[0], out[1]]

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from innerloop.outer.explicit.rules.base import Inputs, Maybe, Needs, plus
+from innerloop.outer.explicit.rules.base import Inputs, Maybe, Move, Needs, Place, plus
 
 
 @dataclass(frozen=True)
@@ -34,18 +34,9 @@ class Linear:
             return moved, None
         return db.expand(len(x), -1) if moved is None else moved + db, None
 
-    def backward_tangent(
-        self,
-        inputs: Inputs,
-        kept: Any,
-        along: Maybe,
-        kept_along: Any,
-        g: Tensor,
-        dg: Tensor | None,
-        needs: Needs,
-    ) -> Maybe:
-        dx, dw = along[:2]
-        found = [None] * len(inputs) if dg is None else self.backward(inputs, kept, dg, needs)[0]
+    def backward_tangent(self, place: Place, move: Move, needs: Needs) -> Maybe:
+        (inputs, kept, g), (dx, dw, *_), dg = place, move.inputs, move.g
+        found = [None] * len(needs) if dg is None else self.backward(inputs, kept, dg, needs)[0]
         gx, gw, *gb = found
         gx = plus(gx, g @ dw) if needs[0] and dw is not None else gx
         gw = plus(gw, g.mT @ dx) if needs[1] and dx is not None else gw
@@ -68,17 +59,8 @@ class Map:
     def tangent(self, inputs: Inputs, kept: Any, along: Maybe) -> tuple[Tensor | None, Any]:
         return None if along[0] is None else self.there(along[0]), None
 
-    def backward_tangent(
-        self,
-        inputs: Inputs,
-        kept: Any,
-        along: Maybe,
-        kept_along: Any,
-        g: Tensor,
-        dg: Tensor | None,
-        needs: Needs,
-    ) -> Maybe:
-        return [None if dg is None else self.back(dg, inputs[0])]
+    def backward_tangent(self, place: Place, move: Move, needs: Needs) -> Maybe:
+        return [None if move.g is None else self.back(move.g, place.inputs[0])]
 
 
 def reshaped(x: Tensor, *, tail: tuple[int, ...]) -> Tensor:
@@ -104,14 +86,7 @@ class Sum:
             return None, None
         return moved.expand(torch.broadcast_shapes(*(i.shape for i in inputs))), None
 
-    def backward_tangent(
-        self,
-        inputs: Inputs,
-        kept: Any,
-        along: Maybe,
-        kept_along: Any,
-        g: Tensor,
-        dg: Tensor | None,
-        needs: Needs,
-    ) -> Maybe:
-        return [None, None] if dg is None else self.backward(inputs, kept, dg, needs)[0]
+    def backward_tangent(self, place: Place, move: Move, needs: Needs) -> Maybe:
+        if move.g is None:
+            return [None, None]
+        return self.backward(place.inputs, place.kept, move.g, needs)[0]

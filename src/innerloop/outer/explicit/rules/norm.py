@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from innerloop.outer.explicit.rules.base import Inputs, Maybe, Needs
+from innerloop.outer.explicit.rules.base import Inputs, Maybe, Move, Needs, Place
 
 
 class Kept(NamedTuple):
@@ -66,19 +66,11 @@ class Norm:
             moved = wide(dshift, x).expand_as(x) if moved is None else moved + wide(dshift, x)
         return moved, None if dhat is None else Along(dhat, ratio)
 
-    def backward_tangent(
-        self,
-        inputs: Inputs,
-        kept: Kept,
-        along: Maybe,
-        kept_along: Along | None,
-        g: Tensor,
-        dg: Tensor | None,
-        needs: Needs,
-    ) -> Maybe:
-        (x, scale, _), (_, dscale, _), dims = inputs, along, others(g)
-        dg = torch.zeros_like(g) if dg is None else dg
-        dhat = torch.zeros_like(g) if kept_along is None else kept_along.hat
+    def backward_tangent(self, place: Place, move: Move, needs: Needs) -> Maybe:
+        (x, scale, _), kept, g = place
+        (_, dscale, _), along, dims = move.inputs, move.kept, others(g)
+        dg = torch.zeros_like(g) if move.g is None else move.g
+        dhat = torch.zeros_like(g) if along is None else along.hat
         shift_, scale_ = g.sum(dims), (g * kept.hat).sum(dims)
         dshift_ = dg.sum(dims)
         dscale_ = (dg * kept.hat + g * dhat).sum(dims)
@@ -87,8 +79,8 @@ class Norm:
         dcommon = (wide(dshift_, x) + dhat * wide(scale_, x) + hat * wide(dscale_, x)) / places
         factor = scale * kept.rstd
         dfactor = torch.zeros_like(factor) if dscale is None else dscale * kept.rstd
-        if kept_along is not None:
-            dfactor = dfactor + factor * kept_along.ratio
+        if along is not None:
+            dfactor = dfactor + factor * along.ratio
         gx = self._centred(dg, dcommon) * wide(factor, x)
         return [gx + self._centred(g, common) * wide(dfactor, x), dscale_, dshift_]
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from innerloop.outer.explicit.rules.base import Inputs, Maybe, Needs, plus
+from innerloop.outer.explicit.rules.base import Inputs, Maybe, Move, Needs, Place, plus
 
 
 @dataclass(frozen=True)
@@ -36,18 +36,9 @@ class Pointwise:
             return None, None
         return first * dx, None if second is None else second * dx
 
-    def backward_tangent(
-        self,
-        inputs: Inputs,
-        kept: Any,
-        along: Maybe,
-        kept_along: Any,
-        g: Tensor,
-        dg: Tensor | None,
-        needs: Needs,
-    ) -> Maybe:
-        straight = None if dg is None else kept[0] * dg
-        return [straight if kept_along is None else plus(straight, kept_along * g)]
+    def backward_tangent(self, place: Place, move: Move, needs: Needs) -> Maybe:
+        straight = None if move.g is None else place.kept[0] * move.g
+        return [straight if move.kept is None else plus(straight, move.kept * place.g)]
 
 
 def leaky(slope: float) -> Pointwise:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from innerloop.outer.explicit.rules.base import Inputs, Maybe, Needs
+from innerloop.outer.explicit.rules.base import Inputs, Maybe, Move, Needs, Place
 
 ATEN: Any = torch.ops.aten
 
@@ -38,14 +38,7 @@ class MaxPool:
         won = along[0].flatten(2).gather(2, kept.flatten(2))
         return won.view(kept.shape), None
 
-    def backward_tangent(
-        self,
-        inputs: Inputs,
-        kept: Any,
-        along: Maybe,
-        kept_along: Any,
-        g: Tensor,
-        dg: Tensor | None,
-        needs: Needs,
-    ) -> Maybe:
-        return [None] if dg is None else self.backward(inputs, kept, dg, needs)[0]
+    def backward_tangent(self, place: Place, move: Move, needs: Needs) -> Maybe:
+        if move.g is None:
+            return [None]
+        return self.backward(place.inputs, place.kept, move.g, needs)[0]
