@@ -9,6 +9,7 @@ from innerloop.algorithms.tnp import Tokens
 from innerloop.inner.amortised import Amortised
 from innerloop.likelihoods import Categorical, Normal
 from innerloop.losses import Loss
+from innerloop.models.attention import linear_attention
 from innerloop.models.kin import KinTokens
 from innerloop.models.network import Model
 from innerloop.models.sets import set_network
@@ -34,7 +35,9 @@ def in_context(
                  logit_n(x) = h(comparison of x's token with those of class n)
 
     Its inner loop is in its layers: what it computes from a context is trained to be the best
-    prediction on tasks such as it has seen (for linear regression: ridge regression).
+    prediction on tasks such as it has seen (for linear regression: ridge regression). For numbers
+    attention has no softmax: a layer can then take a step of gradient descent, and with it learning
+    leaves the plateau of predicting the mean at once instead of after many thousand steps.
     model: features of an input, x (rows, ...) -> (rows, d); None: its numbers, `inputs` of them.
     targets: numbers in a target; 0 to tell classes apart, any number of them at once: to permute
         the classes permutes the answers exactly, and one pass serves them all.
@@ -53,7 +56,8 @@ def in_context(
     def make(inputs: int, targets: int, outputs: int) -> nn.Module:
         if not asks_for_numbers:
             return KinTokens(inputs, width=width, layers=layers, heads=heads)
-        return Tokens(inputs, targets, outputs, width=width, layers=layers, heads=heads)
+        sizes = {"width": width, "layers": layers, "heads": heads}
+        return Tokens(inputs, targets, outputs, **sizes, depth=2, attend=linear_attention)
 
     asks_for_numbers = targets > 0
     network = set_network(model, make, inputs=inputs, targets=targets)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from innerloop.errors import InputError
 from innerloop.inner.amortised import Amortised
 from innerloop.likelihoods import Categorical, Normal
 from innerloop.losses import Loss
@@ -43,8 +44,15 @@ class Memory(nn.Module):
         self, inputs: int, targets: int, outputs: int, *, width: int, slots: int, heads: int
     ):
         super().__init__()
+        if not 1 <= heads <= slots:
+            raise InputError(
+                f"each head writes into a slot of its own, so slots must be at least heads, got "
+                f"slots={slots} and heads={heads}; try slots=32 and heads=2.",
+                f"每个头写入各自的槽，slots 不能小于 heads，收到 slots={slots}、heads={heads}；"
+                "可取 slots=32、heads=2。",
+            )
         self.width, self.slots, self.heads, self.targets = width, slots, heads, targets
-        self.size = width // 2
+        self.size = max(1, width // 2)
         self.given = nn.Linear(inputs + targets + heads * self.size, 4 * width)
         self.recurrent = nn.Linear(width, 4 * width, bias=False)
         self.keys = nn.Linear(width, heads * self.size)
@@ -55,8 +63,9 @@ class Memory(nn.Module):
     def encode(self, z: Tensor, y: Tensor) -> Past:
         """What is left after the support rows, in their order."""
         past = self.start(z)
-        for row, target in zip(z.split(1), y.split(1), strict=True):
-            past = self.step(past, row)._replace(target=target.to(z.dtype))
+        for row in range(len(z)):
+            past = self.step(past, z[row : row + 1])
+            past = past._replace(target=y[row : row + 1].to(z.dtype))
         return past
 
     def decode(self, code: Past, z: Tensor) -> Tensor:

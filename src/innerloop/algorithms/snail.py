@@ -71,7 +71,7 @@ class Snail(nn.Module):
     def __init__(self, inputs: int, targets: int, outputs: int, *, width: int, reach: int):
         super().__init__()
         self.targets, size = targets, inputs + targets
-        dilations = [2**i for i in range(max(1, math.ceil(math.log2(reach))))]
+        dilations = [2**i for i in range(max(1, math.ceil(math.log2(max(1, reach)))))]
         layers: list[Look | Convolution] = []
         for dilation in (None, *dilations, None, *dilations, None):
             wide = Convolution(size, width, dilation) if dilation else Look(size, width)
