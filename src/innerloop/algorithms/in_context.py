@@ -49,12 +49,11 @@ def in_context(
     torch.Size([5, 3])
     """
 
-    def make(inputs: int, targets: int, outputs: int) -> nn.Module:
-        if not asks_for_numbers:
-            return KinTokens(inputs, width=width, layers=layers, heads=heads)
-        return Tokens(inputs, targets, outputs, width=width, layers=layers, heads=heads)
+    def make(inputs: int, targets: int, outputs: int, **sizes: int) -> nn.Module:
+        return Tokens(inputs, targets, outputs, **sizes) if numbers else KinTokens(inputs, **sizes)
 
-    asks_for_numbers = targets > 0
-    network = set_network(model, make, inputs=inputs, targets=targets)
-    likelihood = Normal(least_std) if asks_for_numbers else Categorical()
+    numbers = targets > 0
+    sizes = {"inputs": inputs, "targets": targets, "width": width, "layers": layers, "heads": heads}
+    network = set_network(model, make, name="in_context", **sizes)
+    likelihood = Normal(least_std) if numbers else Categorical()
     return Amortised(network, loss, likelihood, targets, name="in_context")
