@@ -53,13 +53,13 @@ def in_context(
     torch.Size([5, 3])
     """
 
-    def make(inputs: int, targets: int, outputs: int) -> nn.Module:
-        if not asks_for_numbers:
-            return KinTokens(inputs, width=width, layers=layers, heads=heads)
-        sizes = {"width": width, "layers": layers, "heads": heads}
+    def make(inputs: int, targets: int, outputs: int, **sizes: int) -> nn.Module:
+        if not numbers:
+            return KinTokens(inputs, **sizes)
         return Tokens(inputs, targets, outputs, **sizes, depth=2, attend=linear_attention)
 
-    asks_for_numbers = targets > 0
-    network = set_network(model, make, inputs=inputs, targets=targets)
-    likelihood = Normal(least_std) if asks_for_numbers else Categorical()
-    return Amortised(network, loss, likelihood, targets, has_prior=True, name="in_context")
+    numbers = targets > 0
+    sizes = {"inputs": inputs, "targets": targets, "width": width, "layers": layers, "heads": heads}
+    network = set_network(model, make, name="in_context", **sizes)
+    likelihood = Normal(least_std) if numbers else Categorical()
+    return Amortised(network, loss, likelihood, targets, has_prior=numbers, name="in_context")

@@ -146,11 +146,8 @@ def tnp(
     >>> learner.predict(meta, fast, torch.zeros(5, 1)).shape  # mean and spread of each
     torch.Size([5, 1, 2])
     """
-
-    def make(inputs: int, targets: int, outputs: int) -> nn.Module:
-        return Tokens(inputs, targets, outputs, width=width, layers=layers, heads=heads)
-
-    network = set_network(model, make, inputs=inputs, targets=targets)
+    sizes = {"inputs": inputs, "targets": targets, "width": width, "layers": layers, "heads": heads}
+    network = set_network(model, Tokens, name="tnp", **sizes)
     likelihood = Normal(least_std) if targets else Categorical()
     return Amortised(
         network,
