@@ -62,4 +62,4 @@ def in_context(
     sizes = {"inputs": inputs, "targets": targets, "width": width, "layers": layers, "heads": heads}
     network = set_network(model, make, name="in_context", **sizes)
     likelihood = Normal(least_std) if numbers else Categorical()
-    return Amortised(network, loss, likelihood, targets, has_prior=numbers, name="in_context")
+    return Amortised(network, loss, likelihood, targets, has_prior=True, name="in_context")

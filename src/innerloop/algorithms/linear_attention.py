@@ -18,7 +18,7 @@ from innerloop.outer import algorithm
 class Moments(nn.Module):
     """Attention without a softmax: all it knows of the support rows are their second moments."""
 
-    def __init__(self, inputs: int, targets: int):
+    def __init__(self, inputs: int, targets: int, outputs: int):
         super().__init__()
         self.key_query = nn.Linear(inputs, inputs + targets, bias=False)
         self.value = nn.Linear(inputs + targets, targets, bias=False)
@@ -62,9 +62,8 @@ def linear_attention(
     (torch.Size([3, 3]), torch.Size([5, 1]))
     """
 
-    def make(inputs: int, targets: int, outputs: int) -> nn.Module:
-        return Moments(inputs, targets)
-
-    network = set_network(model, make, inputs=inputs, targets=targets, numbers=None)
+    network = set_network(
+        model, Moments, name="linear_attention", inputs=inputs, targets=targets, numbers=None
+    )
     kind, likelihood = (Additive, Gaussian()) if targets else (Amortised, Categorical())
     return kind(network, loss, likelihood, targets, has_prior=True, name="linear_attention")

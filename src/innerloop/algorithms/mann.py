@@ -151,9 +151,7 @@ def mann(
     torch.Size([5, 1, 2])
     """
 
-    def make(inputs: int, targets: int, outputs: int) -> nn.Module:
-        return Memory(inputs, targets, outputs, width=width, slots=slots, heads=heads)
-
-    network = set_network(model, make, inputs=inputs, targets=targets)
+    sizes = {"inputs": inputs, "targets": targets, "width": width, "slots": slots, "heads": heads}
+    network = set_network(model, Memory, name="mann", **sizes)
     likelihood = Normal(least_std) if targets else Categorical()
     return Amortised(network, loss, likelihood, targets, has_prior=True, ordered=True, name="mann")

@@ -71,7 +71,7 @@ class Snail(nn.Module):
     def __init__(self, inputs: int, targets: int, outputs: int, *, width: int, reach: int):
         super().__init__()
         self.targets, size = targets, inputs + targets
-        dilations = [2**i for i in range(max(1, math.ceil(math.log2(max(1, reach)))))]
+        dilations = [2**i for i in range(max(1, math.ceil(math.log2(reach))))]
         layers: list[Look | Convolution] = []
         for dilation in (None, *dilations, None, *dilations, None):
             wide = Convolution(size, width, dilation) if dilation else Look(size, width)
@@ -131,9 +131,7 @@ def snail(
     torch.Size([5, 1, 2])
     """
 
-    def make(inputs: int, targets: int, outputs: int) -> nn.Module:
-        return Snail(inputs, targets, outputs, width=width, reach=reach)
-
-    network = set_network(model, make, inputs=inputs, targets=targets)
+    sizes = {"inputs": inputs, "targets": targets, "width": width, "reach": reach}
+    network = set_network(model, Snail, name="snail", **sizes)
     likelihood = Normal(least_std) if targets else Categorical()
     return Amortised(network, loss, likelihood, targets, has_prior=True, ordered=True, name="snail")
