@@ -11,6 +11,7 @@ from innerloop.algorithms.maml import fomaml, maml
 from innerloop.algorithms.meta_sgd import meta_sgd
 from innerloop.algorithms.nearest import nearest_centroid, nearest_neighbour
 from innerloop.algorithms.neural_process import neural_process
+from innerloop.algorithms.prior_fitted import prior_fitted
 from innerloop.algorithms.protonet import protonet
 from innerloop.algorithms.reptile import reptile
 from innerloop.algorithms.ridge import ridge
@@ -25,6 +26,7 @@ ALGORITHMS = {
     "meta_sgd": meta_sgd,
     "reptile": reptile,
     "protonet": protonet,
+    "prior_fitted": prior_fitted,
     "ridge": ridge,
     "cnp": cnp,
     "neural_process": neural_process,
