@@ -57,20 +57,25 @@ class Opinions(nn.Module):
         return torch.stack(found)
 
     def learn(self, near: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        """What `say` needs, and the opinions (S, opinions) of the support rows themselves.
+        """What `say` needs, and the opinions (N, S, opinions) of the support rows themselves.
 
-        near: (kernels, S, S). y: (S, 1).
+        near: (kernels, S, S). y: (S, N) what is to be told of each row, of N classes.
         """
         own = torch.eye(len(y), dtype=y.dtype, device=y.device)
         full = (near + CONSTANT)[:, None] + self.ridge.exp()[..., None, None] * own
-        inverse = torch.linalg.inv(full.flatten(0, 1))  # (opinions, S, S)
-        weights = inverse @ y  # (opinions, S, 1)
+        inverse = torch.linalg.inv(full)  # (kernels, ridges, S, S)
+        weights = inverse @ y  # (kernels, ridges, S, N)
         without = y - weights / inverse.diagonal(dim1=-2, dim2=-1)[..., None]
-        return weights.unflatten(0, self.ridge.shape), without[..., 0].T
+        return weights, by_row(without)
 
     def say(self, near: Tensor, weights: Tensor) -> Tensor:
-        """(n, opinions) of rows that are near (kernels, n, S) to the support rows."""
-        return ((near + CONSTANT)[:, None] @ weights).flatten(0, 1)[..., 0].T
+        """(N, n, opinions) of rows that are near (kernels, n, S) to the support rows."""
+        return by_row((near + CONSTANT)[:, None] @ weights)
+
+
+def by_row(found: Tensor) -> Tensor:
+    """(kernels, ridges, n, N) -> (N, n, opinions)"""
+    return found.flatten(0, 1).movedim(0, -1).movedim(1, 0)
 
 
 def sign(apart: Tensor) -> Tensor:
