@@ -41,6 +41,13 @@ def data_root() -> Path:
 
 
 @pytest.fixture(scope="session")
+def pmlb_root(data_root: Path) -> Path:
+    if not (data_root / "pmlb" / "datasets").is_dir():
+        pytest.skip("needs PMLB under the data root: innerloop data fetch pmlb")
+    return data_root
+
+
+@pytest.fixture(scope="session")
 def omniglot_root(data_root: Path) -> Path:
     if not (data_root / "omniglot" / "python").is_dir():
         pytest.skip("needs Omniglot under the data root: innerloop data fetch omniglot")

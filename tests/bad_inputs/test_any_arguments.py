@@ -47,6 +47,8 @@ EXAMPLES = il.Examples(torch.zeros(2, 3, 1), torch.zeros(2, 3, 1))
 CALLS: dict[str, tuple[Any, dict[str, Any]]] = {
     **{f.__name__: (f, {}) for f in (il.tasks.sinusoids, il.tasks.digits, il.tasks.arrays)},
     **{f.__name__: (f, {}) for f in (il.tasks.function, il.tasks.dataset, il.tasks.images)},
+    **{f.__name__: (f, {}) for f in (il.tasks.gaussian_processes, il.tasks.mixture)},
+    **{f.__name__: (f, {}) for f in (il.tasks.linear_regression, il.tasks.completion)},
     "table": (il.tasks.table, {"source": None, "task": "a", "target": "a"}),
     **{name: (f, {"model": torch.nn.Linear(1, 1)}) for name, f in il.ALGORITHMS.items()},
     **{name: (f, {}) for name, f in il.models.MODELS.items()},

@@ -12,7 +12,7 @@ from innerloop.algorithms import ALGORITHMS
 
 TASKS, WAYS, SHOTS, QUERIES = 3, 3, 2, 2
 CLASSES = 7  # of meta-training, for learners that pretrain on all of them
-SMALL = {"width": 8, "layers": 2, "heads": 2}
+SMALL = {"width": 8, "layers": 2, "heads": 2, "samples": 3}
 FEW = {"inner_steps": 2, "inner_lr": 0.05}
 
 
@@ -23,6 +23,8 @@ VARIANTS = {  # settings that are another algorithm in all but name: they keep t
     "ridge": {"standardise": True},
     "nearest_neighbour": {"neighbours": 3},
     "nearest_centroid": {"normalise": True},
+    "anp": {"latent": True},
+    "tnp": {"joint": True},
 }
 
 

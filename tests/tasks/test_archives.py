@@ -1,3 +1,4 @@
+import gzip
 import zipfile
 
 import pytest
@@ -5,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from innerloop import InputError
-from innerloop.tasks.archives import content_digest, count_images, members, quick_key
+from innerloop.tasks.archives import content_digest, count, members, quick_key
 
 IMAGES = {"set/A b/1/x.png": b"1", "set/A-b/1/x.png": b"2", "set/A/2/y.png": b"3"}
 
@@ -28,7 +29,7 @@ def folder(archive):
 
 def test_an_archive_and_the_folder_extracted_from_it_hold_the_same(archive, folder):
     assert list(members(archive)) == list(members(folder)) == sorted(IMAGES.items())
-    assert count_images(archive) == count_images(folder) == 3
+    assert count(archive) == count(folder) == 3
     assert content_digest(members(archive)) == content_digest(members(folder))
 
 
@@ -58,6 +59,23 @@ def test_the_digest_tells_contents_apart(one, other):
 
 def test_half_an_archive_is_refused_in_one_sentence(archive):
     archive.write_bytes(archive.read_bytes()[:100])
-    for read in (count_images, lambda path: list(members(path))):
-        with pytest.raises(InputError, match=r"must be a whole zip file, .* delete it and fetch"):
+    for read in (count, lambda path: list(members(path))):
+        with pytest.raises(
+            InputError, match=r"must be a whole zip or gzip file, .* delete it and fetch"
+        ):
             read(archive)
+
+
+def test_a_table_is_its_content_packed_or_not(tmp_path):
+    packed, plain = tmp_path / "a.tsv.gz", tmp_path / "a.tsv"
+    packed.write_bytes(gzip.compress(b"x\ttarget\n1\t0\n"))
+    plain.write_bytes(b"x\ttarget\n1\t0\n")
+    assert list(members(packed)) == list(members(plain)) == [("a.tsv", plain.read_bytes())]
+    assert count(packed) == 1
+
+
+def test_a_damaged_table_is_named(tmp_path):
+    packed = tmp_path / "a.tsv.gz"
+    packed.write_bytes(gzip.compress(b"x" * 1000)[:-9])
+    with pytest.raises(InputError, match=r"whole zip or gzip file, but reading .*a\.tsv\.gz"):
+        list(members(packed))

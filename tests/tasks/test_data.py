@@ -23,7 +23,7 @@ def upstream(tmp_path, monkeypatch):
         folder="tiny/python",
         url=source.as_uri() + "/",
         page="https://example.org/tiny",
-        images=1,
+        items=1,
         archives={"a.zip": content_digest(members(source / "a.zip"))},
     )
     monkeypatch.setitem(data.SETS, "tiny", tiny)
@@ -36,7 +36,7 @@ def test_fetch_puts_verified_data_in_place(upstream, tmp_path):
     fetched = data.fetch("tiny")
     assert fetched.present
     assert fetched.verified
-    assert fetched.images == fetched.published == 1
+    assert fetched.items == fetched.published == 1
     folder = tmp_path / "root" / "tiny" / "python"
     assert [file.name for file in folder.iterdir()] == ["a.zip"]
     assert data.fetch("tiny") == fetched
@@ -87,7 +87,7 @@ def test_absent_data_says_what_to_put_where(tmp_path, monkeypatch):
 
 
 def test_an_unknown_name_lists_the_known_ones():
-    with pytest.raises(InputError, match="must be one of omniglot, got 'cifar'"):
+    with pytest.raises(InputError, match="must be one of omniglot, pmlb, got 'cifar'"):
         data.status("cifar")
 
 
@@ -99,3 +99,11 @@ def test_without_the_variable_the_root_is_in_the_user_cache(monkeypatch):
 def test_the_listing_is_json(upstream):
     rows = [dataclasses.asdict(row) for row in data.listing()]
     assert {"omniglot", "tiny"} <= {row["name"] for row in json.loads(json.dumps(rows))}
+
+
+def test_many_absent_files_are_not_all_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("INNERLOOP_DATA", str(tmp_path))
+    with pytest.raises(
+        InputError, match=r"where 1027_ESL/1027_ESL\.tsv\.gz and 191 more files cannot"
+    ):
+        data.locate("pmlb")

@@ -104,3 +104,10 @@ def test_an_unknown_kernel_is_refused():
         InputError, match="kernel must be one of rbf, matern, periodic, got 'cubic'"
     ):
         gaussian_processes(kernel="cubic")
+
+
+def test_more_rows_than_can_be_drawn_are_refused():
+    with pytest.raises(
+        InputError, match=r"at most 1,000 rows .* got 2,003; lower shots or queries"
+    ):
+        gaussian_processes(shots=2000)

@@ -41,6 +41,10 @@ def test_inputs_are_standard_normal():
     ("settings", "message"),
     [
         ({"dimensions": 0}, "dimensions must be a number of 1 to 10,000, got 0; try 5"),
+        (
+            {"dimensions": 9999, "shots": 20_000},
+            "at most 100,000,000 numbers, got 20,010 rows of 9,9",
+        ),
         ({"noise": -1.0}, "noise is a standard deviation, at least 0, got -1.0; try 0"),
         ({"noise": "loud"}, "noise must be a finite number, got 'loud'"),
     ],

@@ -67,7 +67,7 @@ def test_sixty_ways_are_drawn_at_once(vinyals):
 def test_the_status_counts_the_images(omniglot_root):
     """That they are the published ones is what loading them has just checked."""
     status = data.status("omniglot")
-    assert (status.present, status.images) == (True, 32_460)
+    assert (status.present, status.items) == (True, 32_460)
 
 
 def test_an_unknown_split_lists_the_known_ones():

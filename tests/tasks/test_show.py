@@ -13,8 +13,8 @@ BUILT_IN = [name for name in TASKS if name not in OWN]
 
 @pytest.mark.parametrize("name", BUILT_IN)
 def test_every_family_is_described_as_json(name, request):
-    if name == "omniglot":
-        request.getfixturevalue("omniglot_root")
+    if name in ("omniglot", "pmlb"):
+        request.getfixturevalue(f"{name}_root")
     tasks = TASKS[name]()
     shown = json.loads(json.dumps(show(tasks)))
     assert shown["name"] == tasks.name == name
@@ -28,14 +28,14 @@ def test_every_family_is_described_as_json(name, request):
             assert facts[side][0] == rows or (
                 isinstance(facts[span], list) and rows <= facts[side][0]
             )
-        if tasks.kind == "classification":
+        if facts["classes"] is not None:
             assert facts["classes"] == sum(g["classes"] for g in facts["groups"].values())
             assert facts["images"] == sum(g["images"] for g in facts["groups"].values())
 
 
 @pytest.mark.parametrize("name", BUILT_IN)
 def test_settings_rebuild_the_family(name, request):
-    if name == "omniglot":
-        request.getfixturevalue("omniglot_root")
+    if name in ("omniglot", "pmlb"):
+        request.getfixturevalue(f"{name}_root")
     tasks = TASKS[name](shots=2, queries=3)
     assert show(TASKS[name](**tasks.settings)) == show(tasks)

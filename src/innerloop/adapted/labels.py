@@ -97,8 +97,10 @@ def positions(labels: np.ndarray, classes: np.ndarray) -> Tensor:
     return torch.tensor([place[label] for label in labels.tolist()], dtype=torch.int64)
 
 
-def as_targets(y: Any, meta: Meta, inputs: Inputs | None = None) -> tuple[Tensor, bool]:
-    """((S, out) targets in the unit of training, whether they came as (S,))."""
+def as_targets(
+    y: Any, meta: Meta, inputs: Inputs | None = None, *, none: bool = False
+) -> tuple[Tensor, bool]:
+    """((S, out) targets in the unit of training, whether they came as (S,)); none: S may be 0."""
     raw = numbers(y)
     if raw.dim() not in (1, 2):
         raise InputError(
@@ -106,7 +108,7 @@ def as_targets(y: Any, meta: Meta, inputs: Inputs | None = None) -> tuple[Tensor
             "one row of numbers per example.",
             f"目标的形状必须是 (S,) 或 (S, out)，收到 {tuple(raw.shape)}；请为每个样本给出一个数或一行数。",
         )
-    if not len(raw):
+    if not len(raw) and not none:
         raise empty()
     kind, device = numbers_of(meta)
     targets = (raw[:, None] if raw.dim() == 1 else raw).to(device, kind)

@@ -222,9 +222,11 @@ def examples(
         classes = classes_of(labels, known)
         targets, flat = positions(labels, classes).to(numbers_of(task.meta)[1]), False
     else:
-        several = task.kind == "multilabel"
         classes = None
-        targets, flat = as_flags(y, task.meta) if several else as_targets(y, task.meta, task.inputs)
+        if task.kind == "multilabel":
+            targets, flat = as_flags(y, task.meta)
+        else:
+            targets, flat = as_targets(y, task.meta, task.inputs, none=task.learner.has_prior)
     made = as_rows(x, task.learner, task.meta, task.inputs)
     return Examples(made, targets, ways=None if classes is None else len(classes)), classes, flat
 

@@ -1,13 +1,16 @@
 """One paper, one file, one constructor; and the table of their names."""
 
 from innerloop.algorithms.anil import anil
+from innerloop.algorithms.anp import anp
 from innerloop.algorithms.baseline_pp import baseline_pp
 from innerloop.algorithms.boil import boil
 from innerloop.algorithms.cnp import cnp
 from innerloop.algorithms.finetune import finetune
+from innerloop.algorithms.in_context import in_context
 from innerloop.algorithms.maml import fomaml, maml
 from innerloop.algorithms.meta_sgd import meta_sgd
 from innerloop.algorithms.nearest import nearest_centroid, nearest_neighbour
+from innerloop.algorithms.neural_process import neural_process
 from innerloop.algorithms.protonet import protonet
 from innerloop.algorithms.reptile import reptile
 from innerloop.algorithms.ridge import ridge
@@ -24,7 +27,10 @@ ALGORITHMS = {
     "protonet": protonet,
     "ridge": ridge,
     "cnp": cnp,
+    "neural_process": neural_process,
+    "anp": anp,
     "tnp": tnp,
+    "in_context": in_context,
     "finetune": finetune,
     "baseline_pp": baseline_pp,
     "scratch": scratch,

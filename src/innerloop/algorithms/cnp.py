@@ -68,5 +68,5 @@ def cnp(
 
     network = set_network(model, make, inputs=inputs, targets=targets)
     if not targets:
-        return Amortised(network, loss, Categorical(), targets, name="cnp")
-    return Additive(network, loss, Normal(least_std), targets, name="cnp")
+        return Amortised(network, loss, Categorical(), targets, has_prior=True, name="cnp")
+    return Additive(network, loss, Normal(least_std), targets, has_prior=True, name="cnp")

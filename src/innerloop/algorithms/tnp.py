@@ -54,10 +54,24 @@ class Tokens(nn.Module):
             tokens, _ = block.among(tokens, count)  # type: ignore[operator]
         return self.answer(self.norm(tokens[count:]))  # type: ignore[no-any-return]
 
+    def objective(
+        self, z: Tensor, y: Tensor, queries: Tensor, targets: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Answers to queries that have seen the support set and the targets of earlier queries."""
+        tokens = [self.known(z, y), self.told(queries, targets), self.asked(queries)]
+        support, asked = len(tokens[0]), len(queries)
+        allowed, whole = in_turn(support, asked).to(z.device), torch.cat(tokens)
+        for block in self.blocks:
+            whole, _ = block.among(whole, support + asked, allowed)  # type: ignore[operator]
+        return self.answer(self.norm(whole[-asked:])), z.new_zeros(())
+
     def known(self, z: Tensor, y: Tensor) -> Tensor:
         """(1 + S, width)"""
-        given = torch.cat([z, y, torch.ones_like(y[:, :1])], -1)
-        return torch.cat([self.first.weight.T, self.token(given)])
+        return torch.cat([self.first.weight.T, self.told(z, y)])
+
+    def told(self, z: Tensor, y: Tensor) -> Tensor:
+        """(S, width)"""
+        return self.token(torch.cat([z, y, torch.ones_like(y[:, :1])], -1))  # type: ignore[no-any-return]
 
     def asked(self, z: Tensor) -> Tensor:
         """(Q, width)"""
@@ -67,6 +81,26 @@ class Tokens(nn.Module):
     def embed(self, code: list[tuple[Tensor, Tensor]]) -> Tensor:
         """The mean of the support rows' tokens after the last layer."""
         return self.norm(code[-1][0][0]).mean(0)  # type: ignore[no-any-return]
+
+
+def in_turn(support: int, queries: int) -> Tensor:
+    """(support + 2 * queries, support + queries) which tokens look at which.
+
+    Support rows look at each other; a query with its target also at earlier ones and itself; a
+    query without it at the support rows and the earlier ones with theirs.
+
+    >>> in_turn(1, 2).int()
+    tensor([[1, 0, 0],
+            [1, 1, 0],
+            [1, 1, 1],
+            [1, 0, 0],
+            [1, 1, 0]], dtype=torch.int32)
+    """
+    earlier = torch.ones(queries, queries, dtype=torch.bool).tril(-1)
+    itself = torch.eye(queries, dtype=torch.bool)
+    none = torch.zeros(support, queries, dtype=torch.bool)
+    later = torch.cat([none, earlier | itself, earlier])
+    return torch.cat([torch.ones(len(later), support, dtype=torch.bool), later], 1)
 
 
 @algorithm(steps=20_000, meta_batch=16, lr=5e-4)
@@ -79,9 +113,10 @@ def tnp(
     width: int = 64,
     layers: int = 6,
     heads: int = 4,
+    joint: bool = False,
     least_std: float = 0.01,
 ) -> Amortised:
-    """A transformer over (x, y) rows, in which queries attend to the support set: TNP-D.
+    """A transformer over (x, y) rows, in which queries attend to the support set: TNP-D, TNP-A.
 
         tokens = f(x_i, y_i) for support rows, f(x, unknown) for queries
         p(y | x) = Normal(mean, std = g(token of x after the last layer))
@@ -89,6 +124,9 @@ def tnp(
     model: features of an input, x (rows, ...) -> (rows, d); None: its numbers, `inputs` of them.
     targets: numbers in a target; 0 to tell classes apart, each asked of as "this one or another?".
     width, layers, heads: of the transformer. least_std: the least standard deviation it can claim.
+    joint: learn p(y_1 .. y_Q) = product of p(y_i | support, y_1 .. y_i-1), TNP-A, whose answers to
+        several queries hang together: see `evaluation.joint_log_likelihood`. What it predicts are
+        each query's own, as TNP-D does.
     An adapted task holds the keys and values of its support rows; an empty support set gives the
     prior.
 
@@ -105,4 +143,13 @@ def tnp(
 
     network = set_network(model, make, inputs=inputs, targets=targets)
     likelihood = Normal(least_std) if targets else Categorical()
-    return Amortised(network, loss, likelihood, targets, name="tnp")
+    return Amortised(
+        network,
+        loss,
+        likelihood,
+        targets,
+        own_objective=joint,
+        joint=joint,
+        has_prior=True,
+        name="tnp",
+    )

@@ -55,7 +55,7 @@ CHINESE = {
     "Data sets on disk. INNERLOOP_DATA says where; the user's cache folder without it.": "磁盘上的数据集。位置由 INNERLOOP_DATA 指定，未设置时为用户缓存文件夹。",
     "The data sets, and which of them are here.": "各数据集，以及哪些已在本机。",
     "Download a data set from upstream, unless it is here, and verify it.": "若本机没有，则从上游下载数据集并校验。",
-    "Compare every image with what was published.": "将每张图像与发布的内容核对。",
+    "Compare every image or table with what was published.": "将每张图像或每个表格与发布的内容核对。",
     "Measure how fast meta-training is here, beside other libraries.": "测量本机上元训练的速度，并与其他库并列比较。",
     "Gradients are checked in double precision first; who is wrong is not timed. The others come with pip install 'innerloop[peers]'. All parts take about an hour, with --quick a quarter of it.": "先以双精度核对梯度；梯度错误者不计时。其他库可用 pip install 'innerloop[peers]' 安装。全部约需一小时，加 --quick 约为四分之一。",
     # arguments and options

@@ -55,7 +55,7 @@ def fetch_data(name: Name, json: AsJson = False) -> None:
 @app.command("verify")
 @command
 def verify_data(name: Name, json: AsJson = False) -> None:
-    """Compare every image with what was published.
+    """Compare every image or table with what was published.
 
     Example: innerloop data verify omniglot
     """
@@ -63,13 +63,14 @@ def verify_data(name: Name, json: AsJson = False) -> None:
 
 
 def finish(status: DataStatus, json: bool) -> None:
+    en, zh = status.unit
     if not status.verified:
         fail(
             say(
                 f"{status.name} in {status.folder} differs from what was published "
-                f"({status.images:,} of {status.published:,} images); remove it and fetch it again.",
+                f"({status.items:,} of {status.published:,} {en}); remove it and fetch it again.",
                 f"{status.folder} 中的 {status.name} 与发布的内容不一致"
-                f"（{status.images:,} / {status.published:,} 张图像）；请删除后重新获取。",
+                f"（{status.items:,} / {status.published:,} {zh}）；请删除后重新获取。",
             ),
             2,
             json,
@@ -79,7 +80,7 @@ def finish(status: DataStatus, json: bool) -> None:
         return
     tell(
         say(
-            f"{status.name}: all {status.images:,} images are as published, in {status.folder}.",
-            f"{status.name}：{status.images:,} 张图像均与发布的内容一致，位于 {status.folder}。",
+            f"{status.name}: all {status.items:,} {en} are as published, in {status.folder}.",
+            f"{status.name}：{status.items:,} {zh}均与发布的内容一致，位于 {status.folder}。",
         )
     )

@@ -59,7 +59,7 @@ def show_tasks(
         out.print(first_line(TASKS[facts["name"]]), markup=False)
     for split, held in facts["splits"].items():
         counts = [f"{k} {v}" for k, v in held.items() if k != "groups" and v is not None]
-        if held.get("classes") is None:
+        if held.get("classes") is None and "groups" not in held:
             counts.append(say("every task is new", "每个任务都是新的"))
         out.print(f"[bold]{split}[/bold]  " + ", ".join(counts), soft_wrap=True)
         groups = held.get("groups") or {}

@@ -44,6 +44,12 @@ class Stream(ABC):
         return ()
 
     @property
+    def largest(self) -> tuple[int, int]:
+        """Support and query rows of the largest task."""
+        ways = max(1, most(self.ways))
+        return ways * most(self.shots), ways * most(self.queries)
+
+    @property
     def kind_names(self) -> tuple[str, ...]:
         """What the kinds are called that this family's tasks are of; () where there are none."""
         return ()
@@ -77,7 +83,7 @@ class Stream(ABC):
         return self.draw(Draws(seed, self.name, numbers))
 
     def _check_size(self, tasks: int) -> None:
-        a_task = max(1, most(self.ways)) * (most(self.shots) + most(self.queries))
+        a_task = sum(self.largest)
         if tasks * a_task > ROWS:
             raise InputError(
                 f"a batch may hold at most {ROWS:,} rows, but {tasks} tasks of {a_task} rows (ways x "

@@ -25,7 +25,10 @@ class Amortised:
     likelihood: how outputs say what a target is; by it the network is trained, unless there is a
         `loss` or the network has an objective of its own.
     targets: numbers in a target; 0 where classes are told apart, as many as a task has.
-    own_objective: whether the network computes its loss itself.
+    own_objective: whether the network learns by answers that have seen targets, and by what those
+        cost: see `models.sets`. joint: whether each of these has seen the support set and the
+        targets of earlier queries, so that together they say how all targets are distributed.
+    has_prior: whether it has an answer before it has seen an example.
     """
 
     network: SetNetwork
@@ -33,6 +36,8 @@ class Amortised:
     likelihood: Likelihood
     targets: int
     own_objective: bool = False
+    joint: bool = False
+    has_prior: bool = False
     name: str = ""
     single_pass = True  # nothing is differentiated inside: see `outer.paths.by_pass`
 
@@ -49,18 +54,27 @@ class Amortised:
     def task_loss(
         self, meta: Meta, episode: Episode, generator: Generator | None = None
     ) -> tuple[Tensor, Params]:
-        support, query = episode.support, episode.query
-        given = {"x": support.x, "y": self._answers(support), "queries": query.x}
-        if self.own_objective:
-            given["targets"] = self._answers(query)
-        found, state = self.network.observe(*meta, given, training=True)
-        if self.own_objective:
-            return found, state
-        return mean_loss(self.loss or self.likelihood.negative_log, found, query), state
+        given, loss = self._asked(episode), self.loss or self.likelihood.negative_log
+        if not self.own_objective:
+            outputs, state = self.network.observe(*meta, given, training=True)
+            return mean_loss(loss, outputs, episode.query), state
+        given["targets"] = self._answers(episode.query)
+        draws = generator is not None  # what a network draws to learn by comes from there alone
+        (outputs, cost), state = self.network.observe(*meta, given, training=draws)  # type: ignore[misc]
+        return mean_loss(loss, outputs, episode.query) + cost, state
+
+    def predict_jointly(self, meta: Meta, episode: Episode) -> Tensor:
+        """The answers to the queries, each knowing the targets of those before it; if `joint`."""
+        given = {**self._asked(episode), "targets": self._answers(episode.query)}
+        return self.network.apply(*meta, given)[0]
 
     def embed(self, meta: Meta, support: Examples) -> Tensor | tuple[Tensor, Tensor]:
         """The task as a point (d,), or as the mean and the variance of one."""
         return self.network.apply(*meta, {"code": self.adapt(meta, support)})
+
+    def _asked(self, episode: Episode) -> dict[str, Tree]:
+        support = episode.support
+        return {"x": support.x, "y": self._answers(support), "queries": episode.query.x}
 
     def _answers(self, examples: Examples) -> Tensor:
         """(rows, out) numbers, or (rows, N) the classes, one-hot."""

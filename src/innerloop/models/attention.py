@@ -24,14 +24,7 @@ class Block(nn.Module):
 
     def __init__(self, width: int, heads: int, hidden: int | None = None):
         super().__init__()
-        if heads < 1 or width % heads:
-            raise InputError(
-                f"width must be a multiple of heads, got width={width} and heads={heads}; take "
-                f"width={max(1, heads) * max(1, round(width / max(1, heads)))}.",
-                f"width 必须是 heads 的倍数，收到 width={width}、heads={heads}；可取 "
-                f"width={max(1, heads) * max(1, round(width / max(1, heads)))}。",
-            )
-        self.heads = heads
+        self.heads = in_heads(width, heads)
         self.before, self.between = nn.LayerNorm(width), nn.LayerNorm(width)
         self.query = nn.Linear(width, width)
         self.key_value = nn.Linear(width, 2 * width)
@@ -49,12 +42,14 @@ class Block(nn.Module):
         """Tokens (n, width) after they have looked at m known ones; allowed (n, m): at which."""
         return self._after(tokens, self.before(tokens), known, allowed)
 
-    def among(self, tokens: Tensor, count: int) -> tuple[Tensor, KeysAndValues]:
+    def among(
+        self, tokens: Tensor, count: int, allowed: Tensor | None = None
+    ) -> tuple[Tensor, KeysAndValues]:
         """Tokens after they have looked at the first `count` of them, whose keys and values are
-        given too."""
+        given too; allowed (n, count): at which."""
         normed = self.before(tokens)
         known = self._keys_and_values(normed[:count])
-        return self._after(tokens, normed, known, None), known
+        return self._after(tokens, normed, known, allowed), known
 
     def _keys_and_values(self, normed: Tensor) -> KeysAndValues:
         both = self.key_value(normed).unflatten(-1, (2, self.heads, -1))
@@ -79,3 +74,15 @@ def attention(query: Tensor, key: Tensor, value: Tensor, allowed: Tensor | None 
     if allowed is not None:
         scores = torch.where(allowed, scores, -torch.inf)
     return scores.softmax(-1) @ value
+
+
+def in_heads(width: int, heads: int) -> int:
+    """The heads, which must share the width evenly."""
+    if heads < 1 or width % heads:
+        raise InputError(
+            f"width must be a multiple of heads, got width={width} and heads={heads}; take "
+            f"width={max(1, heads) * max(1, round(width / max(1, heads)))}.",
+            f"width 必须是 heads 的倍数，收到 width={width}、heads={heads}；可取 "
+            f"width={max(1, heads) * max(1, round(width / max(1, heads)))}。",
+        )
+    return heads

@@ -246,6 +246,8 @@ def made_by(build: Build) -> nn.Module:
     """What a user's function makes; where it fails, a sentence that names it."""
     try:
         return build()
+    except InputError:  # a sentence already
+        raise
     except Exception as error:
         name = getattr(build, "__name__", type(build).__name__)
         reason = " ".join(f"{type(error).__name__}: {error}".split())

@@ -5,9 +5,11 @@ A set network is a Module with two methods, written for one task:
     encode(z (S, d), y (S, out)) -> code       a tree of tensors: what is learnt from the task
     decode(code, z (Q, d)) -> (Q, outputs)     one row per query, whatever the other rows are
 
-and, where it has more to offer, `objective(z, y, queries, targets) -> loss` (what it is trained by
-instead of its answers) and `embed(code) -> (d,)` (the task as a point, or a pair of mean and
-variance), and `both(z, y, queries)` where encoding and answering at once is quicker. One that sets `any_ways` is given classes one-hot and answers (Q, N) itself.
+and, where it has more to offer, `embed(code) -> (d,)` (the task as a point, or a pair of mean and
+variance), `both(z, y, queries)` where encoding and answering at once is quicker, and
+`objective(z, y, queries, targets) -> (answers, cost)` where it learns by answers that have seen
+targets, and by what that costs on top of their loss. One that sets `any_ways` is given classes
+one-hot and answers (Q, N) itself.
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ class SetModel(nn.Module):
 
     x, y: encode a support set; y (S, out) numbers, or (S, N) its classes, one-hot.
     code, x: answer. code: the task as a point. x, y, queries: encode and answer at once. With
-    targets too: the network's own objective.
+    targets too: the network's own objective, (answers, cost).
     """
 
     def __init__(self, features: nn.Module, network: nn.Module):
@@ -90,6 +92,16 @@ class OneAgainstTheRest(nn.Module):
         yes = (2 * y - 1).to(z.dtype).T[..., None]  # (N, S, 1)
         return vmap(network.both, (None, 0, None))(z, yes, queries)[..., 0].T
 
+    def objective(
+        self, z: Tensor, y: Tensor, queries: Tensor, targets: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """(Q, N) and the sum of what each question costs."""
+        network: Any = self.network
+        yes, asked = ((2 * part - 1).to(z.dtype).T[..., None] for part in (y, targets))
+        each = vmap(network.objective, (None, 0, None, 0), randomness="different")
+        answers, cost = each(z, yes, queries, asked)
+        return answers[..., 0].T, cost.sum()
+
     def embed(self, code: Tree) -> Tensor:
         """The mean over the classes."""
         network: Any = self.network
@@ -117,10 +129,15 @@ class Numbers(nn.Module):
             return self.decode(self.encode(z, y), queries)
         return network.both(z, y, queries).unflatten(-1, (self.outputs, -1))  # type: ignore[no-any-return]
 
-    def __getattr__(self, name: str) -> Any:
-        if name in ("objective", "embed"):
-            return getattr(self.network, name)
-        return super().__getattr__(name)
+    def objective(
+        self, z: Tensor, y: Tensor, queries: Tensor, targets: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        network: Any = self.network
+        answers, cost = network.objective(z, y, queries, targets)
+        return answers.unflatten(-1, (self.outputs, -1)), cost
+
+    def embed(self, code: Tree) -> Any:
+        return self.network.embed(code)  # type: ignore[operator]
 
 
 class SetNetwork(Encoder):
@@ -136,12 +153,13 @@ def set_network(
     *,
     inputs: int,
     targets: int,
-    numbers: int = 2,
+    numbers: int | None = 2,
 ) -> SetNetwork:
     """The set network `make(width of z, width of y, outputs)` over the features of `model`.
 
     model: x (rows, ...) -> (rows, d); None: the input's own numbers, `inputs` of them.
     targets: numbers in a target, each distributed by so many `numbers`; 0 to tell classes apart.
+    numbers: None for a network whose answers have the shape that its likelihood reads.
     """
 
     def over(features: nn.Module) -> nn.Module:
@@ -149,6 +167,8 @@ def set_network(
         if not targets:
             network = make(width, 1, 1)
             whole = network if hasattr(network, "any_ways") else OneAgainstTheRest(network)
+        elif numbers is None:
+            whole = make(width, targets, targets)
         else:
             whole = Numbers(make(width, targets, targets * numbers), targets)
         return SetModel(features, whole)

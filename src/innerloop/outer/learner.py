@@ -76,9 +76,14 @@ class Learner:
         return self.method.init(generator)
 
     def adapt(self, meta: Meta, support: Examples, *, generator: Generator | None = None) -> Tree:
-        """What is learnt from one task's support set; meta is left as it was."""
+        """What is learnt from one task's support set; meta is left as it was.
+
+        A learner with a prior (`has_prior`) also takes a support set without rows; of a task that
+        tells classes apart it must then be said how many `ways` there are.
+        """
         check_is(Examples, support)
-        if not rows(support.y):
+        known = support.ways or not support.is_classification
+        if not rows(support.y) and not (self.has_prior and known):
             raise no_rows("support", "支持集")
         with torch.no_grad():
             return self.method.adapt(meta, support, generator=generator)
@@ -87,6 +92,11 @@ class Learner:
         """The adapted task's answers, one row per input, whatever the other rows are."""
         with torch.no_grad():
             return self.method.predict(meta, fast, x)
+
+    @property
+    def has_prior(self) -> bool:
+        """Whether it has an answer before it has seen an example of a task."""
+        return bool(getattr(self.method, "has_prior", False))
 
     @property
     def can_observe(self) -> bool:

@@ -53,11 +53,18 @@ def by_pass(
     """Many tasks forward at once, and back in one pass: for a method that differentiates nothing
     inside (`single_pass`), the sum of the gradients is the gradient of the sum. Should a task not be
     finite, tasks are kept apart after all, and it is left out."""
-    return sum_of(one_pass(method, meta, part, generator) for part in chunks(episodes))
+    return sum_of(
+        of_pass(summed(method, meta, part.as_episode(), generator))
+        or by_vmap(method, meta, part, generator)
+        for part in chunks(episodes)
+    )
 
 
-def one_pass(method: Method, meta: Meta, episodes: Episodes, generator: Generator | None) -> Totals:
-    tasks, count = episodes.as_episode(), len(episodes)
+def summed(
+    method: Method, meta: Meta, tasks: Episode, generator: Generator | None
+) -> tuple[Params, Tensor, Params]:
+    """(sum of the grads, losses (T,), states with a row per task) of tasks whose leaves begin
+    with T."""
     params = {n: p.detach().requires_grad_() for n, p in meta.params.items()}
 
     def loss_of(episode: Episode) -> tuple[Tensor, Params]:
@@ -65,7 +72,7 @@ def one_pass(method: Method, meta: Meta, episodes: Episodes, generator: Generato
         return loss, changes(new, meta.state)
 
     with torch.enable_grad():
-        if count > 1:
+        if len(tasks.support.y) > 1:
             losses, states = vmap(loss_of, randomness="different")(tasks)
         else:
             alone = loss_of(tree_map(lambda leaf: leaf[0], tasks))
@@ -73,13 +80,17 @@ def one_pass(method: Method, meta: Meta, episodes: Episodes, generator: Generato
         grads = torch.autograd.grad(
             losses.sum(), list(params.values()), allow_unused=True, materialize_grads=True
         )
-    losses, states = detached((losses, states))
-    sizes = torch.stack([losses.sum(), *torch._foreach_norm(grads)])
+    return detached((dict(zip(params, grads, strict=True)), losses, states))  # type: ignore[no-any-return]
+
+
+def of_pass(found: tuple[Params, Tensor, Params]) -> Totals | None:
+    """The totals of a pass; None where a task is not finite, for which all must not suffer."""
+    grads, losses, states = found
+    sizes = torch.stack([losses.sum(), *torch._foreach_norm(list(grads.values()))])
     if not sizes.isfinite().all():
-        return by_vmap(method, meta, episodes, generator)
+        return None
     sums = tree_map(lambda leaf: leaf.sum(0) if leaf.is_floating_point() else leaf[0], states)
-    kept = torch.ones(count, dtype=torch.bool, device=losses.device)
-    return Totals(losses, kept, dict(zip(params, grads, strict=True)), sums)
+    return Totals(losses, torch.ones_like(losses, dtype=torch.bool), grads, sums)
 
 
 def by_loop(

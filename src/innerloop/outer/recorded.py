@@ -18,7 +18,7 @@ from torch import Generator, Tensor, fx
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from innerloop.core import Episodes, Meta, Method
+from innerloop.core import Episode, Episodes, Meta, Method
 from innerloop.outer.paths import by_vmap, chunks, each_of
 from innerloop.outer.totals import Totals, sum_of
 from innerloop.tree import Tree, tree_flatten, tree_leaves, tree_unflatten
@@ -28,13 +28,25 @@ SHAPES = 16  # recordings made; where there are more shapes, a recording would s
 OPERATIONS = 20_000  # of a recording; a longer one would take longer to write down than it saves
 
 ATEN: Any = torch.ops.aten
-Replay = Callable[..., Totals]
+Replay = Callable[..., Tree]
+Each = Callable[[Method, Meta, Episode, Generator | None], Tree]
+Total = Callable[[Tree], Totals | None]
+
+
+def of_each(found: Tree) -> Totals:
+    return Totals.of(*found)
 
 
 class Recorded:
-    """A path that becomes faster. It is `by_vmap` in everything else."""
+    """A path that becomes faster: that of `each` and `total`, which in everything else is `by_vmap`,
+    or `by_pass`.
 
-    def __init__(self) -> None:
+    each(method, meta, tasks, generator): what is recorded; total: the sums of what it gives, None
+    where tasks must be kept apart after all.
+    """
+
+    def __init__(self, each: Each = each_of, total: Total = of_each) -> None:
+        self._each, self._total = each, total
         self._met: Counter[Any] = Counter()
         self._replays: dict[Any, Replay | None] = {}
         self._methods: dict[int, Method] = {}  # kept, so that their numbers stay theirs
@@ -54,13 +66,17 @@ class Recorded:
         if key not in self._replays and len(self._replays) < SHAPES:
             self._met[key] += 1
             if self._met[key] > SEEN_BEFORE:
-                replay = self._replays[key] = recording(method, given, form, generator)
+                replay = recording(self._each, method, given, form, generator)
+                self._replays[key] = replay
+        found = None
         if replay is not None:
             try:
-                return replay(*given)
+                found = replay(*given)
             except RuntimeError:  # it was recorded for something else after all
                 self._replays[key] = None
-        return by_vmap(method, meta, part, generator)
+        if found is None:
+            found = self._each(method, meta, part.as_episode(), generator)
+        return self._total(found) or by_vmap(method, meta, part, generator)
 
 
 def kind_of(leaf: Tensor) -> tuple[Any, ...]:
@@ -73,14 +89,14 @@ def outside() -> tuple[Any, ...]:
 
 
 def recording(
-    method: Method, given: list[Tensor], form: Any, generator: Generator | None
+    each: Each, method: Method, given: list[Tensor], form: Any, generator: Generator | None
 ) -> Replay | None:
     """The operations as a function of the given tensors; None where they cannot be written down, or
     are not the same every time."""
 
     def fresh(*given: Tensor) -> Tree:
         params, state, episodes = tree_unflatten(given, form)
-        return each_of(method, Meta(params, state), episodes, generator)
+        return each(method, Meta(params, state), episodes, generator)
 
     with as_before(generator):
         return believed(fresh, given)
@@ -106,11 +122,7 @@ def believed(fresh: Callable[..., Tree], given: list[Tensor]) -> Replay | None:
         return None
     alike = len(found) == len(expected) and all(map(same, found, expected))
 
-    @torch.no_grad()
-    def replay(*given: Tensor) -> Totals:
-        return Totals.of(*module(*given))
-
-    return replay if alike else None
+    return torch.no_grad()(module) if alike else None
 
 
 @contextmanager

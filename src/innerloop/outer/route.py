@@ -14,12 +14,12 @@ from innerloop.language import say
 from innerloop.outer.allocator import keep_memory
 from innerloop.outer.explicit import ByShape
 from innerloop.outer.gradient import totals
-from innerloop.outer.paths import Path, by_loop, by_pass
+from innerloop.outer.paths import Path, by_loop, of_pass, summed
 from innerloop.outer.recorded import Recorded
 from innerloop.outer.totals import Totals
 
 GENERAL: dict[str, Callable[[], Path]] = {
-    "pass": lambda: by_pass,
+    "pass": lambda: Recorded(summed, of_pass),
     "vmap": Recorded,
     "loop": lambda: by_loop,
 }

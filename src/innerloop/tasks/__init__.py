@@ -17,6 +17,7 @@ from innerloop.tasks.linear_regression import linear_regression
 from innerloop.tasks.mixture import mixture
 from innerloop.tasks.omniglot import omniglot
 from innerloop.tasks.show import show
+from innerloop.tasks.small import pmlb, structural
 from innerloop.tasks.tables import TableInputs, table, table_facts
 
 TASKS: dict[str, Any] = {
@@ -28,6 +29,8 @@ TASKS: dict[str, Any] = {
     "glyphs": glyphs,
     "digits": digits,
     "omniglot": omniglot,
+    "pmlb": pmlb,
+    "structural": structural,
     "completion": completion,
     "images": images,
     "function": function,

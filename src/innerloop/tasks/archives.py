@@ -1,9 +1,12 @@
-"""The images of a zip archive, or of the folder that was extracted from it."""
+"""The images of a zip archive, or of the folder that was extracted from it; a table, or what it
+was packed from."""
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -11,7 +14,13 @@ from innerloop.errors import InputError
 
 
 def members(path: Path) -> Iterator[tuple[str, bytes]]:
-    """Its PNGs in the order of their names: ("images_background/Korean/.../0542_01.png", bytes)."""
+    """Its PNGs in the order of their names: ("images_background/Korean/.../0542_01.png", bytes).
+
+    Of a table ("iris.tsv.gz", or "iris.tsv") there is one member, unpacked: ("iris.tsv", bytes).
+    """
+    if is_table(path):
+        yield path.name.removesuffix(".gz"), unpacked(path)
+        return
     if path.is_dir():
         files = {file.relative_to(path.parent).as_posix(): file for file in path.rglob("*.png")}
         for name in sorted(files):
@@ -25,7 +34,23 @@ def members(path: Path) -> Iterator[tuple[str, bytes]]:
         raise unreadable(path, problem) from problem
 
 
-def count_images(path: Path) -> int:
+def is_table(path: Path) -> bool:
+    return path.name.removesuffix(".gz").endswith(".tsv")
+
+
+def unpacked(path: Path) -> bytes:
+    if path.suffix != ".gz":
+        return path.read_bytes()
+    try:
+        return gzip.decompress(path.read_bytes())
+    except (OSError, EOFError, zlib.error) as problem:
+        raise unreadable(path, problem) from problem
+
+
+def count(path: Path) -> int:
+    """How many images it has; 1 for a table."""
+    if is_table(path):
+        return 1
     if path.is_dir():
         return sum(1 for _ in path.rglob("*.png"))
     try:
@@ -42,21 +67,21 @@ def images_in(archive: zipfile.ZipFile) -> list[str]:
 
 def unreadable(path: Path, problem: Exception) -> InputError:
     return InputError(
-        f"an archive must be a whole zip file, but reading {path} says '{problem}'; delete it and "
+        f"an archive must be a whole zip or gzip file, but reading {path} says '{problem}'; delete it and "
         "fetch it again.",
-        f"压缩包必须是完整的 zip 文件，但读取 {path} 时出错“{problem}”；请删除后重新下载。",
+        f"压缩包必须是完整的 zip 或 gzip 文件，但读取 {path} 时出错“{problem}”；请删除后重新下载。",
     )
 
 
-def content_digest(images: Iterable[tuple[str, bytes]]) -> str:
-    """One digest over names and bytes of all images: repacking an archive does not change it.
+def content_digest(found: Iterable[tuple[str, bytes]]) -> str:
+    """One digest over names and bytes of all members: repacking an archive does not change it.
 
     >>> content_digest([("a.png", b"1"), ("b.png", b"2")])[:8]
     '011cbabc'
     """
     whole = hashlib.sha256()
-    for name, png in images:
-        whole.update(f"{name} {hashlib.sha256(png).hexdigest()}\n".encode())
+    for name, content in found:
+        whole.update(f"{name} {hashlib.sha256(content).hexdigest()}\n".encode())
     return whole.hexdigest()
 
 

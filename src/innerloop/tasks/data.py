@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import urllib.request
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from importlib.resources import files
 from pathlib import Path
-from uuid import uuid4
+from tempfile import TemporaryDirectory
 
 import platformdirs
 from rich.console import Console
 from rich.progress import wrap_file
 
 from innerloop.errors import InputError, not_one_of
-from innerloop.tasks.archives import content_digest, count_images, members
+from innerloop.tasks.archives import content_digest, count, members
 from innerloop.tasks.cache import progress
 
 
 @dataclass(frozen=True)
 class DataSet:
-    """A published data set: archives of images under `folder`, in upstream's layout.
+    """A published data set: archives of images, or tables, under `folder`, in upstream's layout.
 
-    archives: file name -> the digest of its images. An archive may lie there extracted.
+    archives: file name -> the digest of what it holds. An archive may lie there extracted.
+    items: how many images or tables there are. unit: what they are, in English and Chinese.
     """
 
     name: str
@@ -31,8 +35,15 @@ class DataSet:
     folder: str
     url: str
     page: str
-    images: int
+    items: int
     archives: dict[str, str]
+    unit: tuple[str, str] = ("images", "张图像")
+
+
+def tables_of_pmlb() -> dict[str, str]:
+    """path -> digest of its table."""
+    text = (files("innerloop.tasks") / "splits" / "pmlb.json").read_text("utf-8")
+    return {f"{n}/{n}.tsv.gz": found["digest"] for n, found in json.loads(text)["sets"].items()}
 
 
 SETS = {
@@ -43,26 +54,38 @@ SETS = {
         folder="omniglot/python",
         url="https://raw.githubusercontent.com/brendenlake/omniglot/master/python/",
         page="https://github.com/brendenlake/omniglot/tree/master/python",
-        images=32_460,
+        items=32_460,
         archives={
             "images_background.zip": "6f409a2bd478149eb6a627fa7d5f65178a081ce9a266bf1ff0c4103d05d68c31",
             "images_evaluation.zip": "bdd85c7b78adf4685ccadb1b785d29e6fdbdebe9dd8482e9922be7dd7c12fbbb",
         },
-    )
+    ),
+    "pmlb": DataSet(
+        name="pmlb",
+        about="122 classification and 70 regression tables of the Penn Machine Learning Benchmarks",
+        licence="MIT",
+        folder="pmlb/datasets",
+        url="https://github.com/EpistasisLab/pmlb/raw/50012e0/datasets/",
+        page="https://github.com/EpistasisLab/pmlb/tree/50012e0/datasets",
+        items=192,
+        archives=tables_of_pmlb(),
+        unit=("tables", "个表格"),
+    ),
 }
 
 
 @dataclass(frozen=True)
 class DataStatus:
-    """images: how many are there, of how many published. verified: None when not looked at."""
+    """items: how many are there, of how many published. verified: None when not looked at."""
 
     name: str
     about: str
     licence: str
     folder: str
     present: bool
-    images: int
+    items: int
     published: int
+    unit: tuple[str, str]
     verified: bool | None = None
 
 
@@ -90,14 +113,23 @@ def locate(name: str) -> list[Path]:
     found = [find(chosen, archive) for archive in chosen.archives]
     missing = [a for a, path in zip(chosen.archives, found, strict=True) if path is None]
     if missing:
-        files, folder = " and ".join(missing), data_root() / chosen.folder
+        folder = data_root() / chosen.folder
+        en, zh = spelt(missing)
         raise InputError(
-            f"{name} must lie in {folder}, where {files} cannot be found; run `innerloop data fetch "
+            f"{name} must lie in {folder}, where {en} cannot be found; run `innerloop data fetch "
             f"{name}`, or download from {chosen.page} into that folder (INNERLOOP_DATA moves it).",
-            f"{name} 应放在 {folder}，但找不到 {'、'.join(missing)}；请运行 `innerloop data fetch "
+            f"{name} 应放在 {folder}，但找不到 {zh}；请运行 `innerloop data fetch "
             f"{name}`，或从 {chosen.page} 下载到该文件夹（可用 INNERLOOP_DATA 更改位置）。",
         )
     return [path for path in found if path is not None]
+
+
+def spelt(names: Sequence[str]) -> tuple[str, str]:
+    """A few names, of many the first and how many more."""
+    if len(names) > 3:
+        more = len(names) - 1
+        return f"{names[0]} and {more} more files", f"{names[0]} 等 {more + 1} 个文件"
+    return " and ".join(names), "、".join(names)
 
 
 def status(name: str) -> DataStatus:
@@ -110,8 +142,9 @@ def status(name: str) -> DataStatus:
         licence=chosen.licence,
         folder=str(data_root() / chosen.folder),
         present=all(path is not None for path in paths),
-        images=sum(count_images(path) for path in paths if path is not None),
-        published=chosen.images,
+        items=sum(count(path) for path in paths if path is not None),
+        published=chosen.items,
+        unit=chosen.unit,
     )
 
 
@@ -121,7 +154,7 @@ def listing() -> list[DataStatus]:
 
 
 def verify(name: str) -> DataStatus:
-    """Read every image and compare with what was published; an error when the set is absent."""
+    """Read all of it and compare with what was published; an error when the set is absent."""
     chosen = data_set(name)
     paths = locate(name)
     bar = progress(zip(paths, chosen.archives.values(), strict=True), f"verifying {name}")
@@ -140,27 +173,31 @@ def fetch(name: str) -> DataStatus:
 
 def download(chosen: DataSet, archive: str) -> None:
     folder = data_root() / chosen.folder
-    temporary = folder / f"{archive}.{uuid4().hex}.part"
+    place = folder / archive
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with urllib.request.urlopen(chosen.url + archive, timeout=30) as answer:
-            total = int(answer.headers.get("Content-Length") or 0)
-            console = Console(stderr=True)
-            with (
-                wrap_file(answer, total, description=archive, console=console) as source,
-                temporary.open("wb") as target,
-            ):
-                shutil.copyfileobj(source, target)
-        if content_digest(members(temporary)) != chosen.archives[archive]:
-            raise OSError("what came is not what was published")
-        temporary.replace(folder / archive)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=place.parent, prefix=".part-") as apart:
+            temporary = Path(apart) / place.name
+            receive(chosen.url + archive, temporary, archive)
+            if content_digest(members(temporary)) != chosen.archives[archive]:
+                raise OSError("what came is not what was published")
+            temporary.replace(place)
     except (OSError, InputError) as problem:
-        files = " and ".join(chosen.archives)
+        en, zh = spelt(list(chosen.archives))
         raise InputError(
-            f"{chosen.name} could not be downloaded ({problem}); put {files} from {chosen.page} "
+            f"{chosen.name} could not be downloaded ({problem}); put {en} from {chosen.page} "
             f"into {folder}, or set INNERLOOP_DATA to a folder that has them.",
             f"无法下载 {chosen.name}（{problem}）；请从 {chosen.page} 取得 "
-            f"{'、'.join(chosen.archives)} 放入 {folder}，或将 INNERLOOP_DATA 指向已有这些文件的文件夹。",
+            f"{zh} 放入 {folder}，或将 INNERLOOP_DATA 指向已有这些文件的文件夹。",
         ) from problem
-    finally:
-        temporary.unlink(missing_ok=True)
+
+
+def receive(url: str, target: Path, called: str) -> None:
+    with urllib.request.urlopen(url, timeout=30) as answer:
+        total = int(answer.headers.get("Content-Length") or 0)
+        console = Console(stderr=True)
+        with (
+            wrap_file(answer, total, description=called, console=console) as source,
+            target.open("wb") as file,
+        ):
+            shutil.copyfileobj(source, file)

@@ -13,10 +13,12 @@ from torch import Tensor
 
 from innerloop.arguments import checked
 from innerloop.episodes import Draws, Span
+from innerloop.errors import InputError
 from innerloop.tasks.base import Tasks
 from innerloop.tasks.rows import RowStream, row_tasks
 
 NOISE = 0.02  # standard deviation of what is observed around the function
+MOST = 1_000  # rows of a task
 Kernel = Literal["rbf", "matern", "periodic"]
 
 
@@ -56,6 +58,17 @@ class GaussianProcessStream(RowStream):
     """Tasks y = f(x) + noise, f from a Gaussian process whose hyperparameters are the task's."""
 
     kernel: Kernel = "rbf"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.most_rows > MOST:
+            raise InputError(
+                f"a task of {self.name} may have at most {MOST:,} rows of support and query together, "
+                f"since the cost grows with their cube, got {self.most_rows:,}; lower --shots or "
+                "--queries.",
+                f"{self.name} 的一个任务最多 {MOST:,} 行（支持集与查询集合计，计算量随行数的立方增长），"
+                f"收到 {self.most_rows:,}；请减小 --shots 或 --queries。",
+            )
 
     def make(self, draws: Draws, rows: int) -> tuple[Tensor, Tensor]:
         at = hyperparameters(draws)

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from innerloop.arguments import checked
 from innerloop.episodes import Draws, Span
+from innerloop.episodes.stream import ROWS
 from innerloop.errors import InputError
 from innerloop.tasks.base import Tasks
 from innerloop.tasks.rows import RowStream, row_tasks
@@ -26,6 +27,13 @@ class LinearRegressionStream(RowStream):
             raise InputError(
                 f"dimensions must be a number of 1 to 10,000, got {self.dimensions}; try 5 or 20.",
                 f"dimensions 应为 1 到 10,000 的整数，收到 {self.dimensions}；可试 5 或 20。",
+            )
+        if self.dimensions * self.most_rows > ROWS:
+            raise InputError(
+                f"a task may hold at most {ROWS:,} numbers, got {self.most_rows:,} rows of "
+                f"{self.dimensions:,}; lower --shots, --queries or --dimensions.",
+                f"一个任务最多 {ROWS:,} 个数，收到 {self.most_rows:,} 行、每行 {self.dimensions:,} 个；"
+                "请减小 --shots、--queries 或 --dimensions。",
             )
         if self.noise < 0:
             raise InputError(

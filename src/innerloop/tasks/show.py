@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from innerloop.episodes import most
 from innerloop.tasks.base import SPLITS, Tasks
 from innerloop.tasks.classes import ClassStream
 from innerloop.tasks.completion import CompletionStream
+from innerloop.tasks.small.stream import SmallTableStream
 
 
 def show(tasks: Tasks) -> dict[str, Any]:
@@ -30,15 +30,17 @@ def show(tasks: Tasks) -> dict[str, Any]:
 def show_split(tasks: Tasks, name: str) -> dict[str, Any]:
     """support, query: the shapes of one task's x. classes: None where every task is new."""
     stream = tasks.split(name)
-    ways = most(stream.ways) or 1
+    support, query = stream.largest
     facts = {
         "shots": stream.shots,
         "queries": stream.queries,
         "ways": stream.ways,
-        "support": [ways * most(stream.shots), *tasks.input_shape],
-        "query": [ways * most(stream.queries), *tasks.input_shape],
+        "support": [support, *tasks.input_shape],
+        "query": [query, *tasks.input_shape],
         "classes": None,
     }
+    if isinstance(stream, SmallTableStream):
+        return facts | stream.summary()
     if isinstance(stream, ClassStream | CompletionStream):
         return facts | stream.bank.summary()
     return facts
