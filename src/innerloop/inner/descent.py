@@ -13,6 +13,7 @@ from torch.func import grad
 from innerloop.core import Episode, Examples, Meta, Params
 from innerloop.errors import InputError
 from innerloop.inner.rules import Rule
+from innerloop.inner.rules.base import zeros_like
 from innerloop.inner.through import Through, first_order, unrolled
 from innerloop.inner.which import Patterns, Which, everything, matching
 from innerloop.losses import InnerLoss, Loss, loss_on, mean_loss
@@ -78,7 +79,8 @@ class Descent:
     `through` the steps. Of those that `which` names, patterns may pick some (`moves`) or leave some
     still (`freeze`). `fast` holds the parameters that moved and, where the network has batch
     norm, the statistics of the support set, by which queries are normalised; `transductive`
-    normalises queries by their own batch instead, so that they see each other.
+    normalises queries by their own batch instead, so that they see each other. `from_zero` starts
+    each task at zeros, which are not learnt.
     """
 
     network: Network
@@ -91,6 +93,7 @@ class Descent:
     inner_loss: InnerLoss | None = None  # None: as the outer loop's
     moves: Patterns = "*"
     freeze: Patterns | None = None
+    from_zero: bool = False
 
     def __post_init__(self) -> None:
         check_steps(self.steps)
@@ -167,6 +170,8 @@ class Descent:
         params = meta.params
         fast = {name: params[name] for name in self.moving()}
         still = {n: p for n, p in self._weights(params).items() if n not in fast}
+        if self.from_zero:
+            fast = zeros_like(fast)
         training = torch.is_grad_enabled()
 
         def support_loss(fast: Params) -> Tensor:

@@ -109,7 +109,7 @@ def explicit(
 ) -> Explicit | Dense:
     """The path for this method and tasks like these; `Unknown`, with the reason, where there is
     none, or where it would be a slow one."""
-    if not isinstance(method, Descent) or hasattr(method, "task_gradient"):
+    if not isinstance(method, Descent) or method.from_zero or hasattr(method, "task_gradient"):
         raise Unknown("it is not a plain descent")
     through = method.through
     if through not in (unrolled, first_order) and not hasattr(through, "last"):
