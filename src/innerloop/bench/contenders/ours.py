@@ -74,10 +74,12 @@ def stepper(
     layout, state = initialise_model(course)
     state = state._replace(weights=layout.pack(meta.params))
     share: Share = Here(course) if problem.workload.whole else given(learner, episodes)
-    workers = Workers(*quickest(share, learner, meta, len(episodes)))
+    workers: Workers | None = None
 
     def advance() -> None:
-        nonlocal state
+        nonlocal state, workers
+        if workers is None:  # the first step is the one in which everything is found out
+            workers = Workers(*quickest(share, learner, meta, len(episodes)))
         state = step(course, layout, state, workers)
 
     return advance
@@ -87,6 +89,8 @@ def quickest(share: Share, learner: Learner, meta: Meta, tasks: int) -> Way:
     """As a run decides it."""
     counts = sorted({1, min(tasks, torch.get_num_threads())})
     ways = [Way(share, count, threads_for(learner, count)) for count in counts]
+    if len(ways) == 1:
+        return ways[0]
     seconds = paces(ways, meta, range(tasks))
     return ways[seconds.index(min(seconds))]
 
