@@ -1,6 +1,6 @@
 """Meta-learning: models that adapt to a new task from a handful of examples."""
 
-from innerloop import losses, models, tasks
+from innerloop import losses, models, structure, tasks
 from innerloop.adapted import Adapted, Run, load, load_adapted, train
 from innerloop.algorithms import (
     ALGORITHMS,
@@ -13,7 +13,9 @@ from innerloop.algorithms import (
     finetune,
     fomaml,
     in_context,
+    linear_attention,
     maml,
+    mann,
     mbml,
     meta_sgd,
     nearest_centroid,
@@ -23,6 +25,7 @@ from innerloop.algorithms import (
     reptile,
     ridge,
     scratch,
+    snail,
     tnp,
 )
 from innerloop.core import Episode, Episodes, Examples, Meta, MetaGradient

@@ -133,3 +133,15 @@ def test_a_run_reads_as_sentences():
     text = str(sines())
     assert text.startswith("maml, 3 steps in ")
     assert "The budget of steps is used up." in text
+
+
+def test_a_learner_with_a_prior_answers_before_the_first_example():
+    settings = {"meta_batch": 2, "validation_episodes": 4, "steps": 2, "progress": False}
+    run = il.train(il.tnp(width=8, layers=1, heads=2), il.tasks.sinusoids(), **settings)
+    x = np.linspace(-3, 3, 10)[:, None]
+    task = run.adapt(np.zeros((0, 1)), [])
+    assert task.predict(x).shape == task.predict_std(x).shape == (10,)
+    grown, whole = task.update(x[:4], x[:4, 0]), run.adapt(x[:4], x[:4, 0])
+    np.testing.assert_allclose(grown.predict(x), whole.predict(x), rtol=1e-5)
+    with pytest.raises(il.InputError, match=r"at least one|empty|got none"):
+        sines().adapt(np.zeros((0, 1)), [])

@@ -92,7 +92,7 @@ def test_numbers_are_learnt_from_arrays_or_a_table(place: Path, support: str) ->
     result("adapt", place / "sines", "--support", place / support, "--out", out, *given)
     np.save(place / "x.npy", np.linspace(-3, 3, 8)[:, None])
     found = result("predict", out, place / "x.npy")
-    assert found.keys() == {"inputs", "mean"}
+    assert found.keys() == {"inputs", "mean", "familiar_p", "coverage"}
     task = il.load_adapted(out)
     assert np.allclose(np.ravel(found["mean"]), np.ravel(task.predict(np.load(place / "x.npy"))))
 

@@ -1,6 +1,7 @@
 """Laws of an evaluation: known scores for known answers, and nothing but the episodes decides."""
 
 import math
+import re
 import warnings
 from types import SimpleNamespace
 
@@ -223,3 +224,22 @@ def test_a_bar_goes_to_stderr(capsys):
     out, err = capsys.readouterr()
     assert out == ""
     assert "rule" in err
+
+
+def test_the_log_likelihood_stands_beside_the_error_where_the_learner_gives_a_density():
+    stream = il.tasks.linear(shots=5).test
+    dense, plain = (
+        (learner, learner.init(torch.Generator().manual_seed(0)))
+        for learner in (il.cnp(width=8), il.ridge(torch.nn.Linear(1, 4)))
+    )
+    scores = evaluate(*dense, stream, episodes=20, baselines={"plain": plain})
+    found = scores.log_likelihood
+    assert found["mean"] == pytest.approx(-float(scores.nll.mean()))
+    assert found["ci95"] > 0
+    assert scores.to_json()["log_likelihood"] == found
+    assert scores.to_json()["baselines"]["plain"]["log_likelihood"] is None
+    first, second = str(scores).splitlines()
+    assert re.search(r"mse [\d.]+ ± [\d.]+  log-likelihood -?[\d.]+ ± [\d.]+  \(20 episodes", first)
+    assert "log-likelihood" not in second
+    assert first.index("(") == second.index("(")
+    assert "log-likelihood" not in str(evaluate(*plain, stream, episodes=5))

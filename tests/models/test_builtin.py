@@ -112,7 +112,7 @@ def test_sequences_are_learnt_from_by_every_kind_of_learner(name):
             meta = il.Meta(
                 {n: p - 0.3 * found.grads[n] for n, p in meta.params.items()}, meta.state
             )
-        assert learner.path == "vmap"
+        assert learner.path in ("pass", "vmap")  # tasks are batched
         assert losses[-1] < losses[0]
 
 

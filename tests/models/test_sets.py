@@ -92,3 +92,10 @@ def test_attention_ignores_what_is_not_allowed():
 def test_heads_must_share_the_width_evenly():
     with pytest.raises(il.InputError, match="width must be a multiple of heads"):
         Block(10, 4)
+
+
+@pytest.mark.parametrize("make", [il.cnp, il.tnp, il.anp, il.neural_process, il.in_context])
+@pytest.mark.parametrize(("setting", "value"), [("inputs", 0), ("targets", -1), ("width", -4)])
+def test_sizes_that_cannot_be_are_refused(make, setting, value):
+    with pytest.raises(il.InputError, match=f"{make.__name__}: {setting} must be at least"):
+        make(**{setting: value})

@@ -10,6 +10,7 @@ import torch
 
 from innerloop.algorithms import ALGORITHMS
 from innerloop.errors import InputError
+from innerloop.evaluation.judging import likelihood_for
 from innerloop.recipes import learner_for, recipe_for
 from innerloop.tasks import Tasks, digits, sinusoids
 
@@ -33,7 +34,8 @@ def test_every_algorithm_that_regresses_fits_functions(name: str) -> None:
     meta = learner.init(torch.Generator().manual_seed(0))
     episode = tasks.test.sample()[0]
     outputs = learner.predict(meta, learner.adapt(meta, episode.support), episode.query.x)
-    assert outputs.shape == episode.query.y.shape
+    answers = likelihood_for(learner, episode.query).answer(outputs)
+    assert answers.shape == episode.query.y.shape
 
 
 def test_what_is_asked_for_overrides_the_recipe() -> None:

@@ -13,7 +13,7 @@ from innerloop.algorithms.spec import spec_to_json
 from innerloop.core import Meta
 from innerloop.errors import InputError
 from innerloop.tasks.inputs import inputs_to_json
-from innerloop.training.files import content_digest, write_tensors
+from innerloop.training.files import weights_digest, write_tensors
 
 if TYPE_CHECKING:
     from innerloop.adapted.task import Adapted
@@ -49,6 +49,7 @@ def save(task: Adapted, path: Path, *, standalone: bool, keep_support: bool) -> 
         "support": to_plain(task.support if keep_support else None, "support", tensors),
         "meta": to_plain(task.meta if standalone else None, "meta", tensors),
         "inputs": inputs_to_json(task.inputs) if standalone else None,
+        "trust": to_plain(task.trust, "trust", tensors),
     }
     write_tensors(path, tensors, values)
 
@@ -65,15 +66,3 @@ def where(folder: Path | None, path: Path, meta: Meta) -> dict[str, Any]:
         except ValueError:  # another drive
             pass
     return {**found, "weights": weights_digest(meta)}
-
-
-def weights_digest(meta: Meta) -> str:
-    """A short name of what was learnt across tasks.
-
-    >>> import torch
-    >>> weights_digest(Meta({"w": torch.zeros(1)}, {}))
-    'a9b4b7868e72491b'
-    """
-    parts = {"params": meta.params, "state": meta.state}
-    tensors = {f"{part}/{n}": leaf for part, held in parts.items() for n, leaf in held.items()}
-    return content_digest({n: leaf.detach().cpu().contiguous() for n, leaf in tensors.items()}, "")

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from innerloop.adapted.artefact import VERSION, weights_digest
+from innerloop.adapted.artefact import VERSION
 from innerloop.adapted.loading import load
 from innerloop.adapted.plain import from_plain
 from innerloop.adapted.run import Run
@@ -19,7 +19,7 @@ from innerloop.arguments import checked
 from innerloop.devices import device_of, to_device
 from innerloop.errors import InputError
 from innerloop.tasks.inputs import inputs_from_json
-from innerloop.training.files import damage, read_tensors
+from innerloop.training.files import damage, read_tensors, weights_digest
 
 
 @checked(path="'new.safetensors'", run="'runs/first'")
@@ -54,6 +54,7 @@ def load_adapted(
     with damage(path):
         trees = ("fast", "form", "places", "support", "meta")
         held = {key: from_plain(values[key], tensors) for key in trees}
+        held["trust"] = from_plain(values.get("trust", {"value": None}), tensors)
         held |= {key: values[key] for key in ("kind", "flat", "orders")}
         held["classes"] = None if values["classes"] is None else np.asarray(values["classes"])
         spec, named, inputs = values["spec"], values["run"], values["inputs"]
@@ -71,16 +72,16 @@ def together(
     model: Any,
 ) -> Adapted:
     """The task: what its file holds, and what its run adds."""
-    meta, inputs, folder = held.pop("meta"), inputs_from_json(written), None
+    meta, inputs, folder, tasks = held.pop("meta"), inputs_from_json(written), None, None
     given: dict[str, Any] = {}
     if meta is None:
         found = run_for(path, named, run, model)
-        meta, inputs, folder = found.meta, found.inputs, found.folder
+        meta, inputs, folder, tasks = found.meta, found.inputs, found.folder, found.tasks
         model = found.learner.spec.model
         own = [name for name, value in spec["settings"].items() if value == OWN]
         given = {name: found.learner.spec.settings[name] for name in own}
     learner = spec_from_json(spec, model, **given)
-    return Adapted(learner=learner, meta=meta, inputs=inputs, folder=folder, **held)
+    return Adapted(learner=learner, meta=meta, inputs=inputs, folder=folder, tasks=tasks, **held)
 
 
 def run_for(path: Path, named: dict[str, Any], run: Any, model: Any) -> Run:

@@ -81,6 +81,7 @@ class Run:
             orders=orders,
             inputs=self.inputs,
             folder=self.folder,
+            tasks=self.tasks,
         )
 
     def to(self, device: str) -> Run:

@@ -29,11 +29,14 @@ from innerloop.adapted.rows import (
     network_errors,
     numbers_of,
 )
+from innerloop.adapted.trusting import calibrated, interval_of, sets_of
 from innerloop.core import Examples, Meta, concatenate
 from innerloop.errors import InputError
 from innerloop.likelihoods import Mixture, Normal
 from innerloop.losses import class_columns
 from innerloop.outer import Learner
+from innerloop.structure.trust import Trust
+from innerloop.tasks import Tasks
 from innerloop.tasks.inputs import Inputs
 from innerloop.tree import Tree, tree_map
 
@@ -48,7 +51,8 @@ class Adapted:
     form: x without rows, (0, ...): what an input looks like.
     support: the examples so far; None in a task that was loaded from a file without them.
     orders: in how many orders the classes were given to the outputs; places: (orders, N) which.
-    inputs: how raw inputs become x; None where x is given as it is. folder: the run's.
+    inputs: how raw inputs become x; None where x is given as it is. folder, tasks: the run's.
+    trust: what calibration says of the task; None where it has not been asked (`calibrated`).
 
     Answers come as tensors where x holds tensors, else as numpy arrays; labels that are no
     numbers always come as a numpy array.
@@ -66,6 +70,8 @@ class Adapted:
     places: Tensor | None = None
     inputs: Inputs | None = None
     folder: Path | None = None
+    tasks: Tasks | None = None
+    trust: Trust | None = None
 
     def __repr__(self) -> str:
         name, what = self.learner.spec.algorithm, self.kind
@@ -75,9 +81,20 @@ class Adapted:
         learnt = "" if self.support is None else f", learnt from {len(self.support.y)} examples"
         return f"Adapted({name}, {what}{learnt})"
 
-    def predict(self, x: Any) -> Any:
-        """(Q,) the most probable label of each row, or numbers or truth values shaped like y."""
+    def predict(self, x: Any, *, coverage: float | None = None) -> Any:
+        """(Q,) the most probable label of each row, or numbers or truth values shaped like y.
+
+        coverage: answer instead with what holds the truth in this share of cases, over new tasks
+            like those of meta-validation: for each row a list of labels, empty where it is none of
+            the task's, or (Q, 2) the ends of an interval, (Q, out, 2) of several numbers. The
+            limits are `calibrated` first if they are not yet.
+        """
         outputs = self.outputs(x)
+        if coverage is not None:
+            if self.classes is not None:
+                return sets_of(self, outputs, coverage)
+            ends = interval_of(self, outputs, coverage)
+            return self._shaped(x, torch.stack(ends, -1))
         if self.classes is None:
             if self.kind == "multilabel":
                 return self._shaped(x, outputs > 0)
@@ -128,6 +145,21 @@ class Adapted:
     def _shaped(self, x: Any, answers: Tensor) -> Any:
         return like(x, answers[:, 0] if self.flat else answers)
 
+    @property
+    def familiar_p(self) -> float | None:
+        """The p-value that this task is like those of meta-training; None before `calibrated`."""
+        return None if self.trust is None else self.trust.familiar_p
+
+    def calibrated(self, coverage: float | None = None) -> Adapted:
+        """The task with what its run's meta-validation tasks say of it: `familiar_p`, and limits for
+        answers with a coverage.
+
+        They are met as this task was, with as many examples; once, for they are kept in the run's
+        folder. Takes seconds, or a minute where the learner is slow. coverage: with which a file
+        that is saved from here on is answered by `innerloop predict`.
+        """
+        return calibrated(self, coverage)
+
     def update(self, x: Any, y: Any) -> Adapted:
         """The task with further examples, also of new classes; this one stays as it was.
 
@@ -146,7 +178,7 @@ class Adapted:
         if self.learner.can_observe and self.places is None:
             with network_errors(self.learner, more.x):
                 fast = self.learner.observe(self.meta, self.fast, more)
-            return replace(self, fast=fast, classes=classes, support=support)
+            return replace(self, fast=fast, classes=classes, support=support, trust=None)
         if support is None:
             raise InputError(
                 f"{self.learner.spec.algorithm} adapts again to all examples, and this file does not "
@@ -196,6 +228,7 @@ def adapt(
     orders: int | None = None,
     inputs: Inputs | None = None,
     folder: Path | None = None,
+    tasks: Tasks | None = None,
 ) -> Adapted:
     """Learn one task; see `Run.adapt`."""
     blank = Adapted(
@@ -207,6 +240,7 @@ def adapt(
         orders=orders_for(learner, kind, orders),
         inputs=inputs,
         folder=folder,
+        tasks=tasks,
     )
     support, classes, flat = examples(blank, x, y)
     form = tree_map(lambda leaf: leaf[:0], support.x)
@@ -250,7 +284,7 @@ def learn(task: Adapted) -> Adapted:
         if task.orders > 1:
             places = places_of(support.ways or 1, outputs.shape[1], task.orders)
             fast = adapt_in_orders(learner, meta, support, places)
-    return replace(task, fast=fast, places=places)
+    return replace(task, fast=fast, places=places, trust=None)
 
 
 def orders_for(learner: Learner, kind: str, orders: int | None) -> int:

@@ -8,7 +8,9 @@ from innerloop.algorithms.cavia import cavia
 from innerloop.algorithms.cnp import cnp
 from innerloop.algorithms.finetune import finetune
 from innerloop.algorithms.in_context import in_context
+from innerloop.algorithms.linear_attention import linear_attention
 from innerloop.algorithms.maml import fomaml, maml
+from innerloop.algorithms.mann import mann
 from innerloop.algorithms.mbml import mbml
 from innerloop.algorithms.meta_sgd import meta_sgd
 from innerloop.algorithms.nearest import nearest_centroid, nearest_neighbour
@@ -17,6 +19,7 @@ from innerloop.algorithms.protonet import protonet
 from innerloop.algorithms.reptile import reptile
 from innerloop.algorithms.ridge import ridge
 from innerloop.algorithms.scratch import scratch
+from innerloop.algorithms.snail import snail
 from innerloop.algorithms.tnp import tnp
 
 ALGORITHMS = {
@@ -34,6 +37,9 @@ ALGORITHMS = {
     "anp": anp,
     "tnp": tnp,
     "in_context": in_context,
+    "linear_attention": linear_attention,
+    "snail": snail,
+    "mann": mann,
     "mbml": mbml,
     "finetune": finetune,
     "baseline_pp": baseline_pp,

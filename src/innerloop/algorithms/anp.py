@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 
@@ -129,8 +131,8 @@ def anp(
     model: features of an input, x (rows, ...) -> (rows, d); None: its numbers, `inputs` of them.
     targets: numbers in a target; 0 to tell classes apart, each asked of as "this one or another?".
     width, depth: of the perceptrons; layers, heads: support rows first attend to each other.
-    latent: as in the paper, with a latent vector z beside r, learnt as `neural_process` does;
-        without it answers are one normal each, as CNP's. samples: of z, in an answer.
+    latent: as in the paper, with a latent vector z beside r, learnt as `neural_process` does; it
+        learns more slowly. Without it answers are one normal each, as CNP's. samples: of z.
     least_std: the least standard deviation it can claim.
     An adapted task holds the keys and values of its support rows; an empty support set gives the
     prior.
@@ -143,13 +145,10 @@ def anp(
     torch.Size([5, 1, 4, 3])
     """
     check_samples(samples)
-    drawn = samples if latent else 0
-    sizes = {"width": width, "depth": depth, "layers": layers, "heads": heads, "samples": drawn}
-
-    def make(inputs: int, width_of_y: int, outputs: int) -> nn.Module:
-        return Attentive(inputs, width_of_y, targets, **sizes)
-
-    network = set_network(model, make, inputs=inputs, targets=targets, numbers=None)
+    sizes = {"width": width, "depth": depth, "layers": layers, "heads": heads}
+    sizes |= {"inputs": inputs, "targets": targets}
+    make = partial(Attentive, samples=samples if latent else 0)
+    network = set_network(model, make, name="anp", numbers=None, **sizes)
     numbers = Mixture(least_std) if latent else Normal(least_std)
     likelihood = numbers if targets else Categorical()
     return Amortised(

@@ -62,11 +62,8 @@ def cnp(
     >>> learner.predict(meta, fast, torch.zeros(5, 1)).shape  # mean and spread of each
     torch.Size([5, 1, 2])
     """
-
-    def make(inputs: int, targets: int, outputs: int) -> nn.Module:
-        return MeanOfRows(inputs, targets, outputs, width=width, depth=depth)
-
-    network = set_network(model, make, inputs=inputs, targets=targets)
+    sizes = {"inputs": inputs, "targets": targets, "width": width, "depth": depth}
+    network = set_network(model, MeanOfRows, name="cnp", **sizes)
     if not targets:
         return Amortised(network, loss, Categorical(), targets, has_prior=True, name="cnp")
     return Additive(network, loss, Normal(least_std), targets, has_prior=True, name="cnp")

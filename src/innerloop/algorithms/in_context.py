@@ -9,6 +9,7 @@ from innerloop.algorithms.tnp import Tokens
 from innerloop.inner.amortised import Amortised
 from innerloop.likelihoods import Categorical, Normal
 from innerloop.losses import Loss
+from innerloop.models.attention import linear_attention
 from innerloop.models.kin import KinTokens
 from innerloop.models.network import Model
 from innerloop.models.sets import set_network
@@ -34,12 +35,15 @@ def in_context(
                  logit_n(x) = h(comparison of x's token with those of class n)
 
     Its inner loop is in its layers: what it computes from a context is trained to be the best
-    prediction on tasks such as it has seen (for linear regression: ridge regression).
+    prediction on tasks such as it has seen (for linear regression: ridge regression). For numbers
+    attention has no softmax: a layer can then take a step of gradient descent, and with it learning
+    leaves the plateau of predicting the mean at once instead of after many thousand steps.
     model: features of an input, x (rows, ...) -> (rows, d); None: its numbers, `inputs` of them.
     targets: numbers in a target; 0 to tell classes apart, any number of them at once: to permute
         the classes permutes the answers exactly, and one pass serves them all.
     width, layers, heads: of the transformer. least_std: the least standard deviation it can claim.
-    Neither the order of the support rows matters, nor which queries are asked together.
+    Neither the order of the support rows matters, nor which queries are asked together; an empty
+    support set gives the prior.
 
     >>> import torch, innerloop as il
     >>> learner = il.in_context(inputs=2, targets=0, width=8, layers=2)
@@ -49,12 +53,13 @@ def in_context(
     torch.Size([5, 3])
     """
 
-    def make(inputs: int, targets: int, outputs: int) -> nn.Module:
-        if not asks_for_numbers:
-            return KinTokens(inputs, width=width, layers=layers, heads=heads)
-        return Tokens(inputs, targets, outputs, width=width, layers=layers, heads=heads)
+    def make(inputs: int, targets: int, outputs: int, **sizes: int) -> nn.Module:
+        if not numbers:
+            return KinTokens(inputs, **sizes)
+        return Tokens(inputs, targets, outputs, **sizes, depth=2, attend=linear_attention)
 
-    asks_for_numbers = targets > 0
-    network = set_network(model, make, inputs=inputs, targets=targets)
-    likelihood = Normal(least_std) if asks_for_numbers else Categorical()
-    return Amortised(network, loss, likelihood, targets, name="in_context")
+    numbers = targets > 0
+    sizes = {"inputs": inputs, "targets": targets, "width": width, "layers": layers, "heads": heads}
+    network = set_network(model, make, name="in_context", **sizes)
+    likelihood = Normal(least_std) if numbers else Categorical()
+    return Amortised(network, loss, likelihood, targets, has_prior=numbers, name="in_context")

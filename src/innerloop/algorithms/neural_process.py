@@ -85,11 +85,10 @@ def neural_process(
     torch.Size([5, 1, 4, 3])
     """
     check_samples(samples)
-
-    def make(inputs: int, width_of_y: int, outputs: int) -> nn.Module:
-        return LatentOfRows(inputs, width_of_y, targets, width=width, depth=depth, samples=samples)
-
-    network = set_network(model, make, inputs=inputs, targets=targets, numbers=None)
+    sizes = {"inputs": inputs, "targets": targets, "width": width, "depth": depth}
+    network = set_network(
+        model, LatentOfRows, name="neural_process", numbers=None, samples=samples, **sizes
+    )
     kind, likelihood = (Additive, Mixture(least_std)) if targets else (Amortised, Categorical())
     return kind(
         network,

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from innerloop.inner.amortised import Amortised
 from innerloop.likelihoods import Categorical, Normal
 from innerloop.losses import Loss
-from innerloop.models.attention import Block
+from innerloop.models.attention import Attend, Block, attention
 from innerloop.models.network import Model
 from innerloop.models.sets import perceptron, set_network
 from innerloop.outer import algorithm
@@ -22,12 +22,21 @@ class Tokens(nn.Module):
     """
 
     def __init__(
-        self, inputs: int, targets: int, outputs: int, *, width: int, layers: int, heads: int
+        self,
+        inputs: int,
+        targets: int,
+        outputs: int,
+        *,
+        width: int,
+        layers: int,
+        heads: int,
+        depth: int = 4,
+        attend: Attend = attention,
     ):
         super().__init__()
         self.targets = targets
-        self.token = perceptron(inputs + targets + 1, width, width=width, depth=4)
-        self.blocks = nn.ModuleList([Block(width, heads) for _ in range(layers)])
+        self.token = perceptron(inputs + targets + 1, width, width=width, depth=depth)
+        self.blocks = nn.ModuleList([Block(width, heads, attend=attend) for _ in range(layers)])
         self.norm = nn.LayerNorm(width)
         self.answer = perceptron(width, outputs, width=2 * width, depth=2)
         self.first = nn.Linear(1, width, bias=False)
@@ -137,11 +146,8 @@ def tnp(
     >>> learner.predict(meta, fast, torch.zeros(5, 1)).shape  # mean and spread of each
     torch.Size([5, 1, 2])
     """
-
-    def make(inputs: int, targets: int, outputs: int) -> nn.Module:
-        return Tokens(inputs, targets, outputs, width=width, layers=layers, heads=heads)
-
-    network = set_network(model, make, inputs=inputs, targets=targets)
+    sizes = {"inputs": inputs, "targets": targets, "width": width, "layers": layers, "heads": heads}
+    network = set_network(model, Tokens, name="tnp", **sizes)
     likelihood = Normal(least_std) if targets else Categorical()
     return Amortised(
         network,

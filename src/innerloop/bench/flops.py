@@ -12,7 +12,7 @@ from innerloop.bench.workloads import Workload
 
 
 def flops(workload: Workload) -> float | None:
-    """Of one meta-step, two per multiplication; None for sequences, which have no usual count.
+    """Of one meta-step, two per multiplication; None for sequences and sets, which have no usual count.
 
     Only convolutions and matrices count; padding is not discounted, and what is computed again to
     save memory is not credited. A forward pass of the first layer, which sees the data, is f1, of
@@ -22,7 +22,7 @@ def flops(workload: Workload) -> float | None:
     >>> round(flops(workload("conv4-k1")) / 1e9, 1)
     41.7
     """
-    if len(workload.inputs) == 2:
+    if len(workload.inputs) == 2 or workload.takes_in_sets:
         return None
     first, *others = layers(workload)
     rest = sum(others)

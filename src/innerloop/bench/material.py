@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -11,6 +12,7 @@ import torch
 from numpy.random import Generator, default_rng
 from torch import nn
 
+from innerloop.algorithms import ALGORITHMS
 from innerloop.bench.workloads import Workload
 from innerloop.models import MODELS
 
@@ -58,6 +60,9 @@ def problem(workload: Workload, seed: int = 0, precision: str = "float32") -> Pr
 
 def fresh_module(workload: Workload) -> nn.Module:
     """The network with weights that torch draws; a prototypical one has no output layer."""
+    if workload.takes_in_sets:
+        learner = ALGORITHMS[workload.algorithm](inputs=1, targets=1, **workload.settings)
+        return copy.deepcopy(learner.method.network.module)  # type: ignore[attr-defined, no-any-return]
     outputs = {"protonet": None}.get(workload.algorithm, workload.ways or 1)
     return MODELS[workload.model](outputs=outputs, **workload.settings)
 

@@ -47,6 +47,11 @@ class Workload:
     def is_conv4(self) -> bool:
         return self.model == "conv4"
 
+    @property
+    def takes_in_sets(self) -> bool:
+        """Whether the learner makes its own network, which takes in a support set."""
+        return not self.model
+
     def quick(self) -> Workload:
         return replace(self, tasks=min(self.tasks, self.quick_tasks))
 
@@ -71,6 +76,23 @@ def sinusoid(name: str, about: tuple[str, str], inner_steps: int) -> Workload:
         inner_lr=2**-6,
         whole=True,
         quick_tasks=25,
+    )
+
+
+def of_sets(name: str, about: tuple[str, str], algorithm: str, **settings: Any) -> Workload:
+    """A learner that makes its own network, on sinusoids of 25 and 12 rows."""
+    return Workload(
+        name,
+        about,
+        tasks=16,
+        model="",
+        inputs=(1,),
+        settings=settings,
+        algorithm=algorithm,
+        ways=None,
+        shots=25,
+        queries=12,
+        quick_tasks=16,
     )
 
 
@@ -152,6 +174,8 @@ ALL = [
         ways=20,
         queries=5,
     ),
+    of_sets("neural-process", ("conditional neural process", "条件神经过程"), "cnp"),
+    of_sets("in-context", ("in-context learner", "上下文学习器"), "in_context", layers=6),
 ]
 WORKLOADS = {each.name: each for each in ALL}
 

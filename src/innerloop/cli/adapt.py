@@ -17,6 +17,9 @@ from innerloop.cli.samples import Sample, read_support
 from innerloop.cli.settings import read_settings
 from innerloop.errors import InputError
 from innerloop.language import say
+from innerloop.structure.conformal import check_coverage, limit
+from innerloop.structure.familiar import ALPHA
+from innerloop.structure.trust import sentence
 from innerloop.training.files import read_tensors
 
 OWN = [
@@ -26,6 +29,8 @@ OWN = [
     "--standalone",
     "--keep-support",
     "--orders",
+    "--coverage",
+    "--no-calibrate",
     "--device",
     "--json",
 ]
@@ -53,6 +58,20 @@ def adapt(
     orders: Annotated[
         int | None, typer.Option(help="Adapt in so many orders of the classes, and average.")
     ] = None,
+    coverage: Annotated[
+        float | None,
+        typer.Option(
+            help="Let predict answer with sets or intervals that hold the truth so often: 0.9."
+        ),
+    ] = None,
+    calibrate: Annotated[
+        bool,
+        typer.Option(
+            "--calibrate/--no-calibrate",
+            help="Ask whether the task is like those of meta-training; takes seconds, once per run and "
+            "number of examples.",
+        ),
+    ] = True,
     device: Device = None,
     json: AsJson = False,
 ) -> None:
@@ -67,6 +86,8 @@ def adapt(
     if settings:
         trained = replace(trained, learner=trained.learner.replace(**settings))
     check_out(out)
+    if coverage is not None:
+        check_coverage(coverage)
     sample = read_support(support, trained.kind, trained.inputs, target or [])
     warm_up()
     begun = time.perf_counter()
@@ -74,6 +95,9 @@ def adapt(
     milliseconds = 1_000 * (time.perf_counter() - begun)
     adapted.save(out, standalone=standalone, keep_support=keep_support)
     report(trained, adapted, sample, out, milliseconds)
+    if calibrate or coverage is not None:
+        adapted = calibrated(adapted, coverage)
+        adapted.save(out, standalone=standalone, keep_support=keep_support)
     if json:
         emit(
             {
@@ -85,8 +109,34 @@ def adapt(
                 "milliseconds": round(milliseconds, 3),
                 "bytes": out.stat().st_size,
                 "standalone": standalone,
+                "familiar_p": adapted.familiar_p,
+                "coverage": coverage,
             }
         )
+
+
+def calibrated(adapted: Adapted, coverage: float | None) -> Adapted:
+    """With what the run's meta-validation tasks say of it; where they cannot say anything it stays as
+    it was, unless a coverage was asked for."""
+    tell(
+        say(
+            "Holding it against the run's meta-validation tasks (--no-calibrate leaves it out).",
+            "正在与该运行的元验证任务对照（--no-calibrate 可省略）。",
+        )
+    )
+    try:
+        found = adapted.calibrated(coverage)
+    except InputError as error:
+        if coverage is not None:
+            raise
+        tell(say(f"Not calibrated: {error}", f"未校准：{error}"))
+        return adapted
+    if coverage is not None:
+        limit(found.trust and found.trust.limits, coverage)  # whether it can be had
+    assert found.familiar_p is not None
+    if found.familiar_p < ALPHA:
+        tell(say(*sentence(found.familiar_p)))
+    return found
 
 
 def warm_up() -> None:

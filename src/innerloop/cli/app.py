@@ -19,7 +19,9 @@ from innerloop.cli.data import app as data
 from innerloop.cli.demo import demo
 from innerloop.cli.evaluate import evaluate
 from innerloop.cli.history import history
+from innerloop.cli.map import map_tasks
 from innerloop.cli.predict import predict
+from innerloop.cli.probe import probe
 from innerloop.cli.tasks import algorithms
 from innerloop.cli.tasks import app as tasks
 from innerloop.cli.train import train
@@ -81,6 +83,8 @@ app.command("compare")(compare)
 app.command("history")(history)
 app.command("adapt", context_settings=EXTRAS)(adapt)
 app.command("predict")(predict)
+app.command("map", context_settings=EXTRAS)(map_tasks)
+app.command("probe", context_settings=EXTRAS)(probe)
 app.command("bench")(bench)
 
 

@@ -17,7 +17,7 @@ from innerloop.tasks.tables.reading import is_table
 
 PATHS = ("images", "table", "function")  # families that a path or package.module:function names
 SHAPE = ("ways", "shots", "queries")
-UNSAID = ("inputs", "f", "content", *SHAPE)  # settings that are no options of their own
+UNSAID = ("inputs", "f", "content", "settings", *SHAPE)  # settings that are no options of their own
 
 
 def tasks_named(name: str, options: dict[str, Any] | None = None, **settings: Any) -> Tasks:

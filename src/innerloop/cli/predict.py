@@ -16,18 +16,22 @@ from innerloop.adapted import Adapted, load_adapted
 from innerloop.cli.console import AsJson, Device, command, emit, out, tell
 from innerloop.cli.samples import read_inputs
 from innerloop.language import say
+from innerloop.structure.familiar import ALPHA
+from innerloop.structure.trust import sentence
 from innerloop.training.files import write_atomically
 
 SHOWN = 40  # rows of the table on the terminal
 
 
 class Answers(NamedTuple):
-    """names: of the inputs; values (rows, ...); chances (rows, N) and their labels, or None."""
+    """names: of the inputs; values (rows, ...); chances (rows, N) and their labels, or None. within:
+    the labels that may be each row's, or the ends of its interval; None without a coverage."""
 
     names: list[str]
     values: np.ndarray
     chances: np.ndarray | None
     labels: list[str]
+    within: list[Any] | None = None
 
 
 @command
@@ -42,6 +46,10 @@ def predict(
     to: Annotated[
         Path | None, typer.Option("--out", help="Write all answers to a CSV file.")
     ] = None,
+    coverage: Annotated[
+        float | None,
+        typer.Option(help="Also the set or interval that holds the truth so often: 0.9."),
+    ] = None,
     device: Device = None,
     json: AsJson = False,
 ) -> None:
@@ -50,7 +58,8 @@ def predict(
     Example: innerloop predict letters.safetensors photo.png more/ --out predictions.csv
     """
     task = load_adapted(adapted, run, device=device)
-    found = answer(task, inputs)
+    coverage = coverage if coverage is not None or task.trust is None else task.trust.coverage
+    found = answer(task, inputs, coverage)
     if to is not None:
         write_csv(to, found)
         tell(
@@ -60,31 +69,41 @@ def predict(
             )
         )
     if json:
-        emit(as_json(task, found))
+        emit({**as_json(task, found), "familiar_p": task.familiar_p, "coverage": coverage})
     elif to is None:
         show(found)
+    if task.familiar_p is not None and task.familiar_p < ALPHA:
+        tell(say(*sentence(task.familiar_p)))
 
 
-def answer(task: Adapted, paths: list[Path]) -> Answers:
+def answer(task: Adapted, paths: list[Path], coverage: float | None = None) -> Answers:
     """The answers to all inputs, in their order; labels are those of the columns of `chances`."""
     names: list[str] = []
     values, chances = [], []
+    within: list[Any] | None = None if coverage is None else []
     for sample in read_inputs(paths, task.inputs):
         names += sample.names
         values.append(np.asarray(task.predict(sample.x)))
+        if within is not None:
+            ends = task.predict(sample.x, coverage=coverage)
+            within += ends if task.classes is not None else np.asarray(ends).tolist()
         if task.kind != "regression":
             chances.append(np.asarray(task.predict_proba(sample.x)))
     held = np.concatenate(chances) if chances else None
     labels = [] if held is None else [str(n) for n in range(held.shape[1])]
     if task.classes is not None:
         labels = [str(label) for label in task.classes.tolist()]
-    return Answers(names, np.concatenate(values), held, labels)
+    return Answers(names, np.concatenate(values), held, labels, within)
 
 
 def as_json(task: Adapted, found: Answers) -> dict[str, Any]:
+    within: dict[str, Any] = {}
+    if found.within is not None:
+        within = {"interval" if task.classes is None else "sets": found.within}
     if found.chances is None:
-        return {"inputs": found.names, "mean": found.values.tolist()}
+        return {"inputs": found.names, "mean": found.values.tolist(), **within}
     return {
+        **within,
         "inputs": found.names,
         "predictions": found.values.tolist(),
         "classes": found.labels if task.classes is None else task.classes.tolist(),
@@ -100,11 +119,15 @@ def show(found: Answers) -> None:
     single = found.chances is not None and found.values.ndim == 1
     if single:
         table.add_column(say("probability", "概率"), justify="right")
+    if found.within is not None:
+        table.add_column(say("may be", "可能为"), overflow="fold")
     for n, name in enumerate(found.names[:SHOWN]):
         row = [escape(name), escape(written(found.values[n]))]
         if single:
             assert found.chances is not None
             row.append(f"{found.chances[n].max():.3f}")
+        if found.within is not None:
+            row.append(escape(spelt(found.within[n], found.chances is None)))
         table.add_row(*row)
     out.print(table)
     more = len(found.names) - SHOWN
@@ -124,15 +147,37 @@ def written(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float | np.floating) else str(value)
 
 
+def spelt(within: list[Any], numbers: bool) -> str:
+    """A label set, or the interval of each number.
+
+    >>> spelt(["a", "b"], False), spelt([1.0, 2.5], True), spelt([[0.0, 1.0], [2.0, 3.0]], True)
+    ('a, b', '1 .. 2.5', '0 .. 1, 2 .. 3')
+    """
+    if not numbers:
+        return ", ".join(map(str, within)) or say("none of these", "均不是")
+    pairs = within if isinstance(within[0], list) else [within]
+    return ", ".join(f"{low:.4g} .. {high:.4g}" for low, high in pairs)
+
+
 def write_csv(path: Path, found: Answers) -> None:
-    """input, prediction (one column per number), and one probability per label."""
+    """input, prediction (one column per number), one probability per label, and with a coverage the
+    labels that may be, separated by semicolons, or the ends of each number's interval."""
     values = found.values.reshape(len(found.names), -1)
     several = values.shape[1] > 1
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     heads = [f"prediction {n}" for n in range(values.shape[1])] if several else ["prediction"]
-    writer.writerow(["input", *heads, *(f"p({label})" for label in found.labels)])
+    ends: list[str] = []
+    if found.within is not None:
+        ends = (
+            ["may be"] if found.labels else [f"{end} {h}" for h in heads for end in ("low", "high")]
+        )
+    writer.writerow(["input", *heads, *(f"p({label})" for label in found.labels), *ends])
     for n, name in enumerate(found.names):
         chances = [] if found.chances is None else [f"{p:.6f}" for p in found.chances[n]]
-        writer.writerow([name, *values[n].tolist(), *chances])
+        within: list[Any] = []
+        if found.within is not None:
+            may = found.within[n]
+            within = [";".join(map(str, may))] if found.labels else np.ravel(may).tolist()
+        writer.writerow([name, *values[n].tolist(), *chances, *within])
     write_atomically(path, text.getvalue().encode("utf-8"))

@@ -7,6 +7,7 @@ The mixing is SplitMix64 (Steele, Lea and Flood 2014, doi:10.1145/2660193.266019
 
 from __future__ import annotations
 
+import copy
 import math
 import zlib
 
@@ -43,6 +44,17 @@ class Draws:
 
     def __len__(self) -> int:
         return len(self._keys)
+
+    def apart(self, name: str) -> Draws:
+        """Rows of the same episodes that share nothing with these: for another task beside each.
+
+        >>> draws = Draws(0, "test", [6])
+        >>> draws.apart("partner").unit(1).item() == draws.unit(1).item()
+        False
+        """
+        other = copy.copy(self)
+        other._keys, other._used = mix(self._keys ^ np.uint64(zlib.crc32(name.encode()))), 0
+        return other
 
     def unit(self, count: int) -> np.ndarray:
         """(T, count) numbers, uniform in [0, 1)."""

@@ -16,6 +16,7 @@ from innerloop.evaluation.compare import Comparison, Difference, compare, paired
 from innerloop.evaluation.curves import Curve, over_inner_steps, over_shots
 from innerloop.evaluation.evaluate import evaluate
 from innerloop.evaluation.interval import mean_and_ci95
+from innerloop.evaluation.joint import joint_log_likelihood
 from innerloop.evaluation.judging import score
 from innerloop.evaluation.scores import Scores
 
@@ -30,6 +31,7 @@ __all__ = [
     "compare",
     "evaluate",
     "expected_calibration_error",
+    "joint_log_likelihood",
     "mean_and_ci95",
     "over_inner_steps",
     "over_shots",

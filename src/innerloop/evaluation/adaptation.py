@@ -51,10 +51,9 @@ def answers(
     numbers: those of the episodes, by which adaptation draws its random numbers.
     steps: numbers of inner steps; the outputs are then (T, len(steps), Q, ...).
     """
-
     walk = None if steps is None else after_steps(learner, steps)
 
-    def one(meta: Meta, episode: Episode, generator: Generator | None = None) -> Tensor:
+    def one(learner: Learner, meta: Meta, episode: Episode, generator: Generator | None) -> Tensor:
         if walk is None:
             fast = learner.adapt(meta, episode.support, generator=generator)
             return learner.predict(meta, fast, episode.query.x)
@@ -62,15 +61,31 @@ def answers(
         return torch.stack([learner.predict(meta, fast, episode.query.x) for fast in fasts])
 
     generators = [adaptation_generator(seed, number) for number in numbers]
+    return in_every_task(one, learner, meta, episodes, path, generators)
+
+
+OneTask = Callable[[Learner, Meta, Episode, Generator | None], Tensor]
+
+
+def in_every_task(
+    one: OneTask,
+    learner: Learner,
+    meta: Meta,
+    episodes: Episodes,
+    path: str,
+    generators: Sequence[Generator],
+) -> tuple[Tensor, str]:
+    """(what `one` finds in each of the tasks, which are of equal shape; the path that worked)."""
     failure: RuntimeError | None = None
     chunk = tasks_at_once(episodes)
     if path != "loop" and chunk > 1:
-        start, shared, over_meta = meta, [generators[0]], None
+        shared: Generator | None = generators[0]
+        start, over_meta = meta, None
         if isinstance(learner.method, Scratch):  # weights cannot be drawn inside vmap
-            start, shared, over_meta = stack([learner.init(g) for g in generators]), [], 0
+            start, shared, over_meta = stack([learner.init(g) for g in generators]), None, 0
             start = to_device(start, place_of(meta))
         together = vmap(
-            lambda m, e: one(m, e, *shared),
+            lambda m, e: one(learner, m, e, shared),
             (over_meta, 0),
             randomness="different",
             chunk_size=chunk,
@@ -81,7 +96,7 @@ def answers(
             failure = error
     together_still = episodes.as_episode()  # queries that are padded stay so
     each = [
-        one(meta, tree_map(lambda leaf: leaf[t], together_still), g)  # noqa: B023
+        one(learner, meta, tree_map(lambda leaf: leaf[t], together_still), g)  # noqa: B023
         for t, g in enumerate(generators)
     ]
     if failure:  # the loop raises the model's own errors; what it can do, batching could not

@@ -19,7 +19,7 @@ from innerloop.evaluation.adaptation import adaptation_generator, answers, batch
 from innerloop.evaluation.calibration import reliability
 from innerloop.evaluation.metrics import UNEVEN, further, names_for, unevenness
 from innerloop.evaluation.scores import Scores
-from innerloop.likelihoods import Categorical, Likelihood, likelihood_of
+from innerloop.likelihoods import Categorical, Likelihood, Mixture, Normal, likelihood_of
 from innerloop.losses import class_columns
 from innerloop.outer import Learner
 
@@ -81,6 +81,7 @@ def score(
         further={name: judged.further[:, n] for n, name in enumerate(names)},
         uneven=bool(judged.uneven.mean() > UNEVEN),
         unit=getattr(stream, "unit", ""),
+        density=isinstance(likelihood, Normal | Mixture),
     )
 
 

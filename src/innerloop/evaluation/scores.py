@@ -38,7 +38,8 @@ class Scores:
     """One learner on one stream's episodes. Printed it is a line, with a line per baseline.
 
     values: (T,) accuracy or mean squared error of each task's query set. nll: (T,) its mean
-        negative log-likelihood.
+        negative log-likelihood. density: whether the learner says by itself how its targets are
+        spread, so that `log_likelihood` is worth a place in the line.
     failed: tasks with a prediction that was not finite. Such an answer is a miss: wrong where
         classes are predicted; a regression task that has one (and its nll) counts as much as
         the worst task of this evaluation, infinitely if all failed. None is left out.
@@ -71,6 +72,7 @@ class Scores:
     further: dict[str, Tensor] = field(default_factory=dict)
     uneven: bool = False
     unit: str = ""
+    density: bool = False
 
     @property
     def mean(self) -> float:
@@ -79,6 +81,14 @@ class Scores:
     @property
     def ci95(self) -> float:
         return mean_and_ci95(self.values, self.tasks)[1]
+
+    @property
+    def log_likelihood(self) -> dict[str, float] | None:
+        """{"mean", "ci95"}, in nats for each query row; None without a density."""
+        if not self.density:
+            return None
+        mean, ci95 = mean_and_ci95(-self.nll, self.tasks)
+        return {"mean": mean, "ci95": ci95}
 
     @property
     def metrics(self) -> dict[str, dict[str, float]]:
@@ -101,11 +111,12 @@ class Scores:
     def table(self, *, metrics: bool | None = None) -> str:
         """A line per learner, with the further metrics or without; None: where they matter."""
         shown = self.uneven if metrics is None else metrics
-        table = [_cells(self.name, self, [self._task(), self._setting()], shown)]
+        dense = any(scores.density for scores in (self, *self.baselines.values()))
+        table = [_cells(self.name, self, [self._task(), self._setting()], shown, dense)]
         for name, scores in self.baselines.items():
             facts = [] if scores.episodes == self.episodes else [scores._first_only()]
             facts += [] if scores.transductive == self.transductive else [scores._setting()]
-            table.append(_cells(say(name, NAMES_ZH.get(name, name)), scores, facts, shown))
+            table.append(_cells(say(name, NAMES_ZH.get(name, name)), scores, facts, shown, dense))
         below = [*self.left_out, *(self._undefined() if shown else [])]
         return "\n".join([*aligned(table, right=1), *below])
 
@@ -183,6 +194,7 @@ class Scores:
             "unit": self.unit or None,
             "tasks": None if self.tasks is None else len(self.tasks.unique()),
             "nll": mean_and_ci95(self.nll, self.tasks)[0],
+            "log_likelihood": self.log_likelihood,
             "ece": self.ece,
             "transductive": self.transductive,
             "failed": self.failed,
@@ -197,7 +209,7 @@ class Scores:
     def summary(self) -> dict[str, Any]:
         """What the entry of a baseline holds."""
         summary: dict[str, Any] = {"mean": self.mean, "ci95": self.ci95, "episodes": self.episodes}
-        summary |= {"metrics": self.metrics}
+        summary |= {"metrics": self.metrics, "log_likelihood": self.log_likelihood}
         return {**summary, "note": self.note} if self.note else summary
 
 
@@ -221,9 +233,15 @@ def number(mean: float, ci95: float) -> str:
     return f"{mean:.{digits}f} ± {ci95:.{digits}f}"
 
 
-def _cells(name: str, scores: Scores, facts: list[str], metrics: bool) -> tuple[str, ...]:
-    facts = [*facts, *scores._remarks()]
-    further = []
+def _cells(
+    name: str, scores: Scores, facts: list[str], metrics: bool, dense: bool
+) -> tuple[str, ...]:
+    """dense: with a column of log-likelihoods, empty for a learner without a density."""
+    facts, further = [*facts, *scores._remarks()], []
+    if dense:
+        found = scores.log_likelihood
+        title = say("log-likelihood", "对数似然")
+        further.append(f"{title} {number(found['mean'], found['ci95'])}" if found else "")
     for metric, found in scores.metrics.items() if metrics else ():
         show = number if metric in ("mae", "r2") else percent
         further.append(f"{say(*TITLES[metric])} {show(found['mean'], found['ci95'])}")

@@ -29,6 +29,7 @@ class Amortised:
         cost: see `models.sets`. joint: whether each of these has seen the support set and the
         targets of earlier queries, so that together they say how all targets are distributed.
     has_prior: whether it has an answer before it has seen an example.
+    ordered: whether it takes the support rows one after the other, so that their order matters.
     """
 
     network: SetNetwork
@@ -38,6 +39,7 @@ class Amortised:
     own_objective: bool = False
     joint: bool = False
     has_prior: bool = False
+    ordered: bool = False
     name: str = ""
     single_pass = True  # nothing is differentiated inside: see `outer.paths.by_pass`
 

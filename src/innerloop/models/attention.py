@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -9,6 +11,40 @@ from torch.nn import functional as F
 from innerloop.errors import InputError
 
 KeysAndValues = tuple[Tensor, Tensor]
+Attend = Callable[[Tensor, Tensor, Tensor, Tensor | None], Tensor]
+
+
+def attention(query: Tensor, key: Tensor, value: Tensor, allowed: Tensor | None = None) -> Tensor:
+    """softmax(query key' / sqrt(d)) value: (heads, n, d) to (heads, m, d) -> (heads, n, d).
+
+    allowed (n, m): False where a query must not look.
+    """
+    scores = query * key.shape[-1] ** -0.5 @ key.transpose(-1, -2)  # (heads, n, m)
+    if allowed is not None:
+        scores = torch.where(allowed, scores, -torch.inf)
+    return scores.softmax(-1) @ value
+
+
+def linear_attention(
+    query: Tensor, key: Tensor, value: Tensor, allowed: Tensor | None = None
+) -> Tensor:
+    """query key' / sqrt(d) value / m, without a softmax, shaped as in `attention`."""
+    scores = query * key.shape[-1] ** -0.5 @ key.transpose(-1, -2)  # (heads, n, m)
+    if allowed is not None:
+        scores = torch.where(allowed, scores, 0)
+    return scores @ value / key.shape[-2]
+
+
+def in_heads(width: int, heads: int) -> int:
+    """The heads, which must share the width evenly."""
+    if heads < 1 or width % heads:
+        raise InputError(
+            f"width must be a multiple of heads, got width={width} and heads={heads}; take "
+            f"width={max(1, heads) * max(1, round(width / max(1, heads)))}.",
+            f"width 必须是 heads 的倍数，收到 width={width}、heads={heads}；可取 "
+            f"width={max(1, heads) * max(1, round(width / max(1, heads)))}。",
+        )
+    return heads
 
 
 class Block(nn.Module):
@@ -16,14 +52,19 @@ class Block(nn.Module):
 
     token (n, width) + attention(norm(token)), then + perceptron(norm(.))   (arXiv:2002.04745)
 
+    attend: `attention` or `linear_attention`.
+
     >>> import torch
     >>> block, tokens = Block(8, 2), torch.zeros(3, 8)
     >>> block(tokens, block.keys_and_values(tokens)).shape
     torch.Size([3, 8])
     """
 
-    def __init__(self, width: int, heads: int, hidden: int | None = None):
+    def __init__(
+        self, width: int, heads: int, hidden: int | None = None, *, attend: Attend = attention
+    ):
         super().__init__()
+        self.attend = attend
         self.heads = in_heads(width, heads)
         self.before, self.between = nn.LayerNorm(width), nn.LayerNorm(width)
         self.query = nn.Linear(width, width)
@@ -60,29 +101,6 @@ class Block(nn.Module):
         self, tokens: Tensor, normed: Tensor, known: KeysAndValues, allowed: Tensor | None
     ) -> Tensor:
         query = self.query(normed).unflatten(-1, (self.heads, -1)).transpose(0, 1)
-        seen = attention(query, *known, allowed).transpose(0, 1).flatten(1)
+        seen = self.attend(query, *known, allowed).transpose(0, 1).flatten(1)
         tokens = tokens + self.out(seen)
         return tokens + self.down(F.gelu(self.up(self.between(tokens))))  # type: ignore[no-any-return]
-
-
-def attention(query: Tensor, key: Tensor, value: Tensor, allowed: Tensor | None = None) -> Tensor:
-    """softmax(query key' / sqrt(d)) value: (heads, n, d) to (heads, m, d) -> (heads, n, d).
-
-    allowed (n, m): False where a query must not look.
-    """
-    scores = query * key.shape[-1] ** -0.5 @ key.transpose(-1, -2)  # (heads, n, m)
-    if allowed is not None:
-        scores = torch.where(allowed, scores, -torch.inf)
-    return scores.softmax(-1) @ value
-
-
-def in_heads(width: int, heads: int) -> int:
-    """The heads, which must share the width evenly."""
-    if heads < 1 or width % heads:
-        raise InputError(
-            f"width must be a multiple of heads, got width={width} and heads={heads}; take "
-            f"width={max(1, heads) * max(1, round(width / max(1, heads)))}.",
-            f"width 必须是 heads 的倍数，收到 width={width}、heads={heads}；可取 "
-            f"width={max(1, heads) * max(1, round(width / max(1, heads)))}。",
-        )
-    return heads

@@ -46,9 +46,10 @@ def named(function: Callable[..., nn.Module]) -> Callable[..., nn.Module]:
 
 
 def check_sizes(model: str, settings: dict[str, Any]) -> None:
-    """Whole numbers are sizes: there is something of everything, hidden layers aside."""
+    """Whole numbers are sizes: there is something of everything, hidden layers aside, and targets
+    where classes are told apart."""
     for name, value in settings.items():
-        least = 0 if name == "layers" else 1
+        least = 0 if name in ("layers", "targets") else 1
         if isinstance(value, int) and not isinstance(value, bool) and value < least:
             raise InputError(
                 f"{model}: {name} must be at least {least}, got {value}; leave it out for the usual "

@@ -22,7 +22,9 @@ import torch
 from torch import Tensor, nn
 from torch.func import vmap
 
+from innerloop.errors import InputError, reason
 from innerloop.models.encoder import Encoder
+from innerloop.models.named import check_sizes
 from innerloop.models.network import Model, made_by
 from innerloop.tree import Tree, tree_map
 
@@ -149,28 +151,38 @@ class SetNetwork(Encoder):
 
 def set_network(
     model: Model | None,
-    make: Callable[[int, int, int], nn.Module],
+    make: Callable[..., nn.Module],
     *,
+    name: str = "set_network",
     inputs: int,
     targets: int,
     numbers: int | None = 2,
+    **sizes: int,
 ) -> SetNetwork:
-    """The set network `make(width of z, width of y, outputs)` over the features of `model`.
+    """The set network `make(width of z, width of y, outputs, **sizes)` over the features of `model`.
 
     model: x (rows, ...) -> (rows, d); None: the input's own numbers, `inputs` of them.
+    name: of the learner, which a sentence about a size that cannot be begins with.
     targets: numbers in a target, each distributed by so many `numbers`; 0 to tell classes apart.
-    numbers: None for a network whose answers have the shape that its likelihood reads.
+    numbers: None for a network that gives its answers the shape that the likelihood reads; its
+        `outputs` are then the targets.
     """
+    check_sizes(name, {"inputs": inputs, "targets": targets, **sizes})
 
     def over(features: nn.Module) -> nn.Module:
         width = inputs if isinstance(features, nn.Flatten) else Encoder(features).features
-        if not targets:
-            network = make(width, 1, 1)
-            whole = network if hasattr(network, "any_ways") else OneAgainstTheRest(network)
-        elif numbers is None:
-            whole = make(width, targets, targets)
+        outputs = targets if numbers is None else numbers * targets or 1
+        try:
+            network = make(width, targets or 1, outputs, **sizes)
+        except (RuntimeError, TypeError, OverflowError) as error:  # a size beyond all memory
+            raise InputError(
+                f"{name} cannot be made with these settings ({reason(error)}); change them.",
+                f"{name} 无法按这些设置构造（{reason(error)}）；请修改设置。",
+            ) from error
+        if targets:
+            whole = network if numbers is None else Numbers(network, targets)
         else:
-            whole = Numbers(make(width, targets, targets * numbers), targets)
+            whole = network if hasattr(network, "any_ways") else OneAgainstTheRest(network)
         return SetModel(features, whole)
 
     if isinstance(model, nn.Module):

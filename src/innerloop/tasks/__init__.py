@@ -13,6 +13,7 @@ from innerloop.tasks.functions import linear, sinusoids
 from innerloop.tasks.gaussian_processes import gaussian_processes
 from innerloop.tasks.glyphs import glyphs
 from innerloop.tasks.images import ImageBank, ImageInputs, ImageStream, image_facts, images
+from innerloop.tasks.interpolated import interpolate, interpolated
 from innerloop.tasks.linear_regression import linear_regression
 from innerloop.tasks.mixture import mixture
 from innerloop.tasks.omniglot import omniglot
@@ -32,6 +33,7 @@ TASKS: dict[str, Any] = {
     "pmlb": pmlb,
     "structural": structural,
     "completion": completion,
+    "interpolated": interpolated,
     "images": images,
     "function": function,
     "table": table,
@@ -48,6 +50,7 @@ __all__ = [
     "data",
     "dataset",
     "image_facts",
+    "interpolate",
     "show",
     "table_facts",
     *TASKS,

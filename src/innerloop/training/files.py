@@ -16,6 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from innerloop.core import Meta
 from innerloop.errors import InnerloopError, InputError
 
 FORMAT = "innerloop 1"
@@ -135,6 +136,18 @@ def content_digest(tensors: dict[str, Tensor], text: str) -> str:
         found.update(f"{name} {leaf.dtype} {tuple(leaf.shape)}".encode())
         found.update(leaf.reshape(-1).view(torch.uint8).numpy().tobytes())
     return found.hexdigest()[:16]
+
+
+def weights_digest(meta: Meta) -> str:
+    """A short name of what was learnt across tasks.
+
+    >>> import torch
+    >>> weights_digest(Meta({"w": torch.zeros(1)}, {}))
+    'a9b4b7868e72491b'
+    """
+    parts = {"params": meta.params, "state": meta.state}
+    tensors = {f"{part}/{n}": leaf for part, held in parts.items() for n, leaf in held.items()}
+    return content_digest({n: leaf.detach().cpu().contiguous() for n, leaf in tensors.items()}, "")
 
 
 @contextlib.contextmanager

@@ -40,7 +40,10 @@ def setup(problem: Problem, path: str = "") -> Ready:
 
 def learner_of(problem: Problem) -> Learner:
     """Queries are normalised by their own batch, as in all the other contenders."""
-    workload, module = problem.workload, module_of(problem)
+    workload = problem.workload
+    if workload.takes_in_sets:
+        return ALGORITHMS[workload.algorithm](inputs=1, targets=1, **workload.settings)
+    module = module_of(problem)
     if workload.algorithm == "protonet":
         return ALGORITHMS["protonet"](module)
     return ALGORITHMS[workload.algorithm](

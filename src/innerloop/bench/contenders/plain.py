@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional as F
 
+from innerloop.bench.contenders import sets
 from innerloop.bench.contenders.ready import Ready
 from innerloop.bench.contenders.torch_loop import (
     Differentiate,
@@ -27,6 +28,8 @@ def can(workload: Workload) -> bool:
 
 
 def setup(problem: Problem) -> Ready:
+    if problem.workload.takes_in_sets:
+        return sets.setup(problem)
     kinds = {"anil": anil, "protonet": protonet}
     return loop(problem, kinds.get(problem.workload.algorithm, maml))
 
