@@ -7,6 +7,7 @@ judged by accuracy. A method's rank on a table is by its mean accuracy over the 
 the mean rank is over tables, with a 95 % interval over tables. Hyperparameters are scikit-learn's
 own, but trees of histogram boosting may have leaves of 2 rows (of 20, nothing could be split).
 
+    python benchmarks/tables.py train runs/tables --steps 8000           # on made-up tables alone
     python benchmarks/tables.py baselines                    # once; kept in the result file
     python benchmarks/tables.py judge runs/tables            # a run of any learner, by its path
     python benchmarks/tables.py judge runs/tables --split validation     # for choices on the way
@@ -66,13 +67,18 @@ BASELINES: dict[str, Callable[[], Any]] = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=("list", "baselines", "judge"))
+    parser.add_argument("what", choices=("list", "baselines", "train", "judge"))
     parser.add_argument("run", type=Path, nargs="?")
     parser.add_argument("--name", help="of the learner in the results; the run's folder without it")
     parser.add_argument("--split", default="test", choices=("validation", "test"))
+    parser.add_argument("--steps", type=int, default=8_000)
+    parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path)
     asked = parser.parse_args()
     torch.set_num_threads(1)
+    if asked.what == "train":
+        train(asked.run, asked.steps, asked.seed)
+        return
     tables = chosen(asked.split)
     out = asked.out or RESULTS.with_stem(
         f"tables-{asked.split}" if asked.split != "test" else "tables"
@@ -102,6 +108,13 @@ def main() -> None:
         kept["methods"][asked.name or asked.run.name] = measured(tables, by_run(run), facts)
     out.write_text(json.dumps(summary(kept, tables, asked.split), indent=1) + "\n")
     show(json.loads(out.read_text()))
+
+
+def train(folder: Path, steps: int, seed: int) -> None:
+    learner = il.prior_fitted(width=48)
+    tasks = il.tasks.structural()
+    run = il.train(learner, tasks, steps=steps, seed=seed, workers=1, out=folder, resume=True)
+    print(run.verdict.value, f"{run.seconds / 60:.1f} minutes")
 
 
 def chosen(split: str) -> list[SmallTable]:

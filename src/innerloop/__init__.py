@@ -21,6 +21,7 @@ from innerloop.algorithms import (
     nearest_centroid,
     nearest_neighbour,
     neural_process,
+    prior_fitted,
     protonet,
     reptile,
     ridge,

@@ -37,7 +37,7 @@ def test_the_gradient_equals_finite_differences(case):
             return found.losses.mean().item()
 
         # four points, so that the rest of the expansion is of order h^4
-        h = 2e-4
+        h = 2e-5
         near, far = loss_at(h) - loss_at(-h), loss_at(2 * h) - loss_at(-2 * h)
         slope = (8 * near - far) / (12 * h)
         expected = sum(float((grads[n] * along[n]).sum()) for n in grads)

@@ -15,6 +15,7 @@ from innerloop.algorithms.mbml import mbml
 from innerloop.algorithms.meta_sgd import meta_sgd
 from innerloop.algorithms.nearest import nearest_centroid, nearest_neighbour
 from innerloop.algorithms.neural_process import neural_process
+from innerloop.algorithms.prior_fitted import prior_fitted
 from innerloop.algorithms.protonet import protonet
 from innerloop.algorithms.reptile import reptile
 from innerloop.algorithms.ridge import ridge
@@ -31,6 +32,7 @@ ALGORITHMS = {
     "cavia": cavia,
     "reptile": reptile,
     "protonet": protonet,
+    "prior_fitted": prior_fitted,
     "ridge": ridge,
     "cnp": cnp,
     "neural_process": neural_process,

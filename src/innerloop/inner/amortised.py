@@ -9,7 +9,7 @@ from torch import Generator, Tensor
 
 from innerloop.core import Episode, Examples, Meta, Params
 from innerloop.errors import InputError
-from innerloop.inner.prototypes import membership
+from innerloop.inner.prototypes import membership, require_classes
 from innerloop.likelihoods import Likelihood
 from innerloop.losses import Loss, mean_loss
 from innerloop.models.sets import SetNetwork
@@ -24,7 +24,8 @@ class Amortised:
 
     likelihood: how outputs say what a target is; by it the network is trained, unless there is a
         `loss` or the network has an objective of its own.
-    targets: numbers in a target; 0 where classes are told apart, as many as a task has.
+    targets: numbers in a target; 0 where classes are told apart, as many as a task has; None for a
+        network that can do nothing else.
     own_objective: whether the network learns by answers that have seen targets, and by what those
         cost: see `models.sets`. joint: whether each of these has seen the support set and the
         targets of earlier queries, so that together they say how all targets are distributed.
@@ -35,7 +36,7 @@ class Amortised:
     network: SetNetwork
     loss: Loss | None
     likelihood: Likelihood
-    targets: int
+    targets: int | None
     own_objective: bool = False
     joint: bool = False
     has_prior: bool = False
@@ -80,7 +81,9 @@ class Amortised:
 
     def _answers(self, examples: Examples) -> Tensor:
         """(rows, out) numbers, or (rows, N) the classes, one-hot."""
-        if examples.is_multilabel or examples.is_classification == bool(self.targets):
+        if self.targets is None:
+            require_classes(self.name, examples)
+        elif examples.is_multilabel or examples.is_classification == bool(self.targets):
             raise unfit(self.name, examples, self.targets)
         if self.targets:
             return examples.y

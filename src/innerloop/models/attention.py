@@ -17,11 +17,13 @@ Attend = Callable[[Tensor, Tensor, Tensor, Tensor | None], Tensor]
 def attention(query: Tensor, key: Tensor, value: Tensor, allowed: Tensor | None = None) -> Tensor:
     """softmax(query key' / sqrt(d)) value: (heads, n, d) to (heads, m, d) -> (heads, n, d).
 
-    allowed (n, m): False where a query must not look.
+    allowed: (n, m) False where a query must not look, or (heads, n, m) numbers, added to how much
+    it is drawn there.
     """
     scores = query * key.shape[-1] ** -0.5 @ key.transpose(-1, -2)  # (heads, n, m)
     if allowed is not None:
-        scores = torch.where(allowed, scores, -torch.inf)
+        hidden = allowed.dtype == torch.bool
+        scores = torch.where(allowed, scores, -torch.inf) if hidden else scores + allowed
     return scores.softmax(-1) @ value
 
 
@@ -80,14 +82,14 @@ class Block(nn.Module):
     def forward(
         self, tokens: Tensor, known: KeysAndValues, allowed: Tensor | None = None
     ) -> Tensor:
-        """Tokens (n, width) after they have looked at m known ones; allowed (n, m): at which."""
+        """Tokens (n, width) after they have looked at m known ones; allowed: see `attention`."""
         return self._after(tokens, self.before(tokens), known, allowed)
 
     def among(
         self, tokens: Tensor, count: int, allowed: Tensor | None = None
     ) -> tuple[Tensor, KeysAndValues]:
         """Tokens after they have looked at the first `count` of them, whose keys and values are
-        given too; allowed (n, count): at which."""
+        given too; allowed (n, count) or (heads, n, count): see `attention`."""
         normed = self.before(tokens)
         known = self._keys_and_values(normed[:count])
         return self._after(tokens, normed, known, allowed), known

@@ -18,6 +18,8 @@ from innerloop.outer import Learner
 from innerloop.outer.learner import settings_of
 from innerloop.tasks import Tasks
 
+RAW = ("nearest_neighbour", "nearest_centroid", "prior_fitted")  # take inputs as they are
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -82,7 +84,7 @@ def learner_for(
         settings.setdefault("targets", 0 if tasks.kind == "classification" else tasks.targets)
         settings.setdefault("inputs", math.prod(tasks.input_shape))
         headless = True
-    if model is None and (algorithm.startswith("nearest") or takes_numbers(constructor, tasks)):
+    if model is None and (algorithm in RAW or takes_numbers(constructor, tasks)):
         return constructor(**settings)  # of raw inputs
     outputs = None if headless else tasks.outputs
     if model is None:

@@ -2,11 +2,32 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 LIMIT = 5.0  # standard deviations; what lies further out is an outlier, and how far says little
+
+
+class Scaling(NamedTuple):
+    """mean (..., 1, f), and one over the deviation; 0 where a feature does not vary."""
+
+    mean: Tensor
+    inverse: Tensor
+
+    def __call__(self, rows: Tensor) -> Tensor:
+        """Rows (..., n, f) in deviations from the mean, outliers cut off at 5."""
+        return ((rows - self.mean) * self.inverse).clamp(-LIMIT, LIMIT)
+
+
+def scaling_of(support: Tensor) -> Scaling:
+    """The scaling by rows (..., n, f), by which they have mean 0 and deviation 1."""
+    mean = support.mean(-2, keepdim=True)
+    std = (support - mean).square().mean(-2, keepdim=True).sqrt()
+    varies = std > 1e-6 * (1 + mean.abs())
+    return Scaling(mean, torch.where(varies, 1 / torch.where(varies, std, 1.0), 0.0))
 
 
 def standardised(support: Tensor, *others: Tensor) -> tuple[Tensor, ...]:
@@ -18,11 +39,8 @@ def standardised(support: Tensor, *others: Tensor) -> tuple[Tensor, ...]:
     >>> [rows.tolist() for rows in standardised(support, query)]
     [[[-1.0, 0.0], [1.0, 0.0]], [[2.0, 0.0]]]
     """
-    mean = support.mean(-2, keepdim=True)
-    std = (support - mean).square().mean(-2, keepdim=True).sqrt()
-    varies = std > 1e-6 * (1 + mean.abs())
-    scale = torch.where(varies, 1 / torch.where(varies, std, 1.0), 0.0)
-    return tuple(((rows - mean) * scale).clamp(-LIMIT, LIMIT) for rows in (support, *others))
+    scaling = scaling_of(support)
+    return tuple(scaling(rows) for rows in (support, *others))
 
 
 def in_width(width: int, *rows: Tensor) -> tuple[Tensor, ...]:
