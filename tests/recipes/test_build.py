@@ -26,7 +26,8 @@ def test_every_algorithm_fits_images(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", sorted(set(ALGORITHMS) - {"protonet", "baseline_pp", "nearest_centroid"})
+    "name",
+    sorted(set(ALGORITHMS) - {"protonet", "baseline_pp", "nearest_centroid", "prior_fitted"}),
 )
 def test_every_algorithm_that_regresses_fits_functions(name: str) -> None:
     tasks = sinusoids(shots=4)

@@ -34,6 +34,7 @@ class Listening(nn.Linear):
 class Joined(Listening):
     """W [x, context] + b: the context is joined to every input.
 
+    >>> import torch
     >>> layer = Joined(nn.Linear(2, 3), context=4)
     >>> layer(torch.zeros(5, 2)).shape, layer.hears.shape
     (torch.Size([5, 3]), torch.Size([3, 4]))
@@ -50,6 +51,7 @@ class Filmed(Listening):
     """W (x (1 + scale) + shift) + b: the context scales and shifts every feature (FiLM, Perez et
     al. 2018, arXiv:1709.07871).
 
+    >>> import torch
     >>> layer = Filmed(nn.Linear(2, 3), context=4)
     >>> layer(torch.zeros(5, 2)).shape, layer.hears.shape
     (torch.Size([5, 3]), torch.Size([4, 4]))
