@@ -6,7 +6,6 @@ from torch import Tensor
 
 import innerloop as il
 from innerloop.inner import amortised
-from innerloop.outer.paths import by_pass
 
 
 def trained(learner: il.Learner, draw, steps: int, lr: float):
@@ -17,7 +16,7 @@ def trained(learner: il.Learner, draw, steps: int, lr: float):
     for step in range(steps):
         optimiser.param_groups[0]["lr"] = lr * (1 - step / steps)
         now = il.Meta(params, meta.state)
-        found = by_pass(learner.method, now, draw(step)).mean(meta.state)
+        found = learner.gradient(now, draw(step))
         for name, p in params.items():
             p.grad = found.grads[name]
         optimiser.step()

@@ -92,7 +92,7 @@ def test_a_learner_that_is_not_moved_by_one_class_is_seen():
 
 
 def test_a_changed_stream_has_the_streams_own_tasks():
-    stream = ChangedStream.of(LINES.test, doubled_rows)
+    stream = ChangedStream.of(LINES.test, change=doubled_rows)
     assert (stream.name, stream.shots, stream.scale) == ("linear/test", 4, 1.0)
     once, parts = stream.sample(0, 1, 2), stream.sample(0, 0, 4)
     assert torch.equal(once.support.x, parts.support.x[2:])

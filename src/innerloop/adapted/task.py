@@ -98,7 +98,7 @@ class Adapted:
         if self.classes is None:
             if self.kind == "multilabel":
                 return self._shaped(x, outputs > 0)
-            likelihood = getattr(self.learner.method, "likelihood", None)
+            likelihood = self.learner.likelihood
             mean = outputs if likelihood is None else likelihood.answer(outputs)
             return self._shaped(x, self._in_unit(mean))
         best = self.classes[outputs.argmax(1).cpu().numpy()]
@@ -129,7 +129,7 @@ class Adapted:
         return like(x, torch.stack([e[:, 0] if self.flat else e for e in each]))
 
     def _spread(self) -> Normal | Mixture:
-        likelihood = getattr(self.learner.method, "likelihood", None)
+        likelihood = self.learner.likelihood
         if isinstance(likelihood, Normal | Mixture):
             return likelihood
         name = self.learner.spec.algorithm

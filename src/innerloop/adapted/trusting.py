@@ -63,7 +63,7 @@ def sets_of(task: Adapted, outputs: Tensor, coverage: float) -> list[list[Any]]:
 
 def interval_of(task: Adapted, outputs: Tensor, coverage: float) -> tuple[Tensor, Tensor]:
     """(low, high), each (Q, out) in the unit of the task's targets."""
-    likelihood = getattr(task.learner.method, "likelihood", None) or Gaussian()
+    likelihood = task.learner.likelihood or Gaussian()
     ends = interval(likelihood, outputs, limit_of(task, coverage))
     if task.inputs is not None:
         ends = (task.inputs.answers(ends[0]), task.inputs.answers(ends[1]))

@@ -10,7 +10,7 @@ from innerloop.inner.amortised import Additive, Amortised
 from innerloop.likelihoods import Categorical, Normal
 from innerloop.losses import Loss
 from innerloop.models.network import Model
-from innerloop.models.sets import perceptron, set_network
+from innerloop.models.sets import mean_of, perceptron, set_network, sum_of
 from innerloop.outer import algorithm
 
 
@@ -23,15 +23,14 @@ class MeanOfRows(nn.Module):
         self.answer = perceptron(inputs + width, outputs, width=width, depth=depth)
 
     def encode(self, z: Tensor, y: Tensor) -> Params:
-        rows = self.row(torch.cat([z, y], -1))  # (S, width)
-        return {"sum": rows.sum(0), "count": rows.new_full((1,), float(len(rows)))}
+        return sum_of(self.row(torch.cat([z, y], -1)))
 
     def decode(self, code: Params, z: Tensor) -> Tensor:
         mean = self.embed(code).expand(len(z), -1)
         return self.answer(torch.cat([z, mean], -1))  # type: ignore[no-any-return]
 
     def embed(self, code: Params) -> Tensor:
-        return code["sum"] / code["count"].clamp(min=1)
+        return mean_of(code)
 
 
 @algorithm(steps=20_000, meta_batch=16, lr=5e-4)

@@ -11,7 +11,7 @@ from innerloop.likelihoods import Categorical, Mixture
 from innerloop.losses import Loss
 from innerloop.models.latent import Answer, Latent, Spread, check_samples, divergence
 from innerloop.models.network import Model
-from innerloop.models.sets import perceptron, set_network
+from innerloop.models.sets import mean_of, perceptron, set_network, sum_of
 from innerloop.outer import algorithm
 from innerloop.tree import tree_map
 
@@ -28,8 +28,7 @@ class LatentOfRows(nn.Module):
         self.answer = Answer(inputs, width, numbers, width=width, depth=depth)
 
     def encode(self, z: Tensor, y: Tensor) -> Params:
-        rows = self.row(torch.cat([z, y], -1))  # (S, width)
-        return {"sum": rows.sum(0), "count": rows.new_full((1,), float(len(rows)))}
+        return sum_of(self.row(torch.cat([z, y], -1)))
 
     def decode(self, code: Params, z: Tensor) -> Tensor:
         return self.answer(z, self.latent.drawn(self.spread(code))[:, None])  # type: ignore[no-any-return]
@@ -45,7 +44,7 @@ class LatentOfRows(nn.Module):
         return answers, divergence(seen, known) / len(queries)
 
     def spread(self, code: Params) -> Spread:
-        return self.latent(code["sum"] / code["count"].clamp(min=1))  # type: ignore[no-any-return]
+        return self.latent(mean_of(code))  # type: ignore[no-any-return]
 
     def embed(self, code: Params) -> tuple[Tensor, Tensor]:
         mean, std = self.spread(code)

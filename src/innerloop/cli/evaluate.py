@@ -27,6 +27,7 @@ from innerloop.errors import InputError
 from innerloop.evaluation import evaluate as judge
 from innerloop.evaluation.judging import check_episodes
 from innerloop.language import say
+from innerloop.outer import Learner
 from innerloop.recipes import baselines_for
 from innerloop.tasks import Tasks
 
@@ -74,11 +75,8 @@ def evaluate(
     """
     check_episodes(episodes)
     trained = load(run, device=device)
-    options, rest = family_options(on, context.args) if on else ({}, context.args)
-    settings = read_settings(trained.learner.spec.algorithm, rest, OWN)
-    learner = trained.learner.replace(**settings) if settings else trained.learner
     asked = {"ways": ways, "shots": shots, "queries": queries}
-    tasks = tasks_of(trained, on, options, **{n: span(f"--{n}", v) for n, v in asked.items()})
+    learner, tasks = as_asked(trained, on, context.args, OWN, asked)
     if baselines != "none":
         tell(
             say(
@@ -105,6 +103,18 @@ def evaluate(
         print(scores.table(metrics=metrics or None))
     if scores.failed:
         tell(f"{scores.failed} tasks had predictions that were not finite.")
+
+
+def as_asked(
+    run: Run, on: str | None, arguments: list[str], own: list[str], shape: dict[str, str | None]
+) -> tuple[Learner, Tasks]:
+    """The run's learner with the settings among the arguments, and the tasks to meet. own: the
+    command's options; shape: ways, shots and queries as they were typed."""
+    options, rest = family_options(on, arguments) if on else ({}, arguments)
+    settings = read_settings(run.learner.spec.algorithm, rest, own)
+    learner = run.learner.replace(**settings) if settings else run.learner
+    spans = {name: span(f"--{name}", text) for name, text in shape.items()}
+    return learner, tasks_of(run, on, options, **spans)
 
 
 def tasks_of(

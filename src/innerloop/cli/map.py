@@ -20,7 +20,7 @@ from innerloop.cli.console import (
     out,
     tell,
 )
-from innerloop.cli.probe import as_asked
+from innerloop.cli.evaluate import as_asked
 from innerloop.evaluation.judging import check_episodes
 from innerloop.language import say
 from innerloop.structure import contrastive, from_learner, task_map

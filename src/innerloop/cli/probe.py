@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from innerloop.adapted import Run, load
+from innerloop.adapted import load
 from innerloop.cli.console import (
     AsJson,
     Device,
@@ -19,13 +19,9 @@ from innerloop.cli.console import (
     emit,
     out,
 )
-from innerloop.cli.evaluate import tasks_of
-from innerloop.cli.names import family_options, span
-from innerloop.cli.settings import read_settings
+from innerloop.cli.evaluate import as_asked
 from innerloop.evaluation.judging import check_episodes
-from innerloop.outer import Learner
 from innerloop.structure import probe as ask
-from innerloop.tasks import Tasks
 
 OWN = [
     "--on",
@@ -71,15 +67,3 @@ def probe(
         emit({"run": str(run), **found.to_json()})
     else:
         out.print(str(found), markup=False, soft_wrap=True)
-
-
-def as_asked(
-    run: Run, on: str | None, arguments: list[str], own: list[str], shape: dict[str, str | None]
-) -> tuple[Learner, Tasks]:
-    """The run's learner with the settings among the arguments, and the tasks to meet. own: the
-    command's options; shape: ways, shots and queries as they were typed."""
-    options, rest = family_options(on, arguments) if on else ({}, arguments)
-    settings = read_settings(run.learner.spec.algorithm, rest, own)
-    learner = run.learner.replace(**settings) if settings else run.learner
-    spans = {name: span(f"--{name}", text) for name, text in shape.items()}
-    return learner, tasks_of(run, on, options, **spans)

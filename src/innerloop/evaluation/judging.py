@@ -87,7 +87,7 @@ def score(
 
 def likelihood_for(learner: Learner, examples: Examples) -> Likelihood:
     """The learner's own, else the one that its targets' type suggests."""
-    return getattr(learner.method, "likelihood", None) or likelihood_of(examples)
+    return learner.likelihood or likelihood_of(examples)
 
 
 def judge_stream(

@@ -42,7 +42,7 @@ class Amortised:
     has_prior: bool = False
     ordered: bool = False
     name: str = ""
-    single_pass = True  # nothing is differentiated inside: see `outer.paths.by_pass`
+    single_pass = True  # nothing is differentiated inside: see `outer.paths.summed`
 
     def init(self, generator: Generator | None = None) -> Meta:
         return Meta(*self.network.init(generator))

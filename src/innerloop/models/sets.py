@@ -15,6 +15,7 @@ one-hot and answers (Q, N) itself.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -60,9 +61,19 @@ class SetModel(nn.Module):
         support, asked = together[: len(y)], together[len(y) :]
         if targets is not None:
             return network.objective(support, y, asked, targets)
-        if hasattr(network, "both"):
-            return network.both(support, y, asked)
-        return network.decode(network.encode(support, y), asked)
+        return at_once(network, support, y, asked)
+
+
+def at_once(network: Any, z: Tensor, y: Tensor, queries: Tensor) -> Tensor:
+    """Encoded and answered, by the network's quicker way if it has one."""
+    if hasattr(network, "both"):
+        return network.both(z, y, queries)  # type: ignore[no-any-return]
+    return network.decode(network.encode(z, y), queries)  # type: ignore[no-any-return]
+
+
+def yes_or_no(y: Tensor, z: Tensor) -> Tensor:
+    """Classes (rows, N), one-hot -> (N, rows, 1): for each class +1 where a row is of it, else -1."""
+    return (2 * y - 1).to(z.dtype).T[..., None]
 
 
 class OneAgainstTheRest(nn.Module):
@@ -80,28 +91,23 @@ class OneAgainstTheRest(nn.Module):
 
     def encode(self, z: Tensor, y: Tensor) -> Tree:
         network: Any = self.network
-        yes = (2 * y - 1).to(z.dtype).T[..., None]  # (N, S, 1)
-        return vmap(network.encode, (None, 0))(z, yes)
+        return vmap(network.encode, (None, 0))(z, yes_or_no(y, z))
 
     def decode(self, code: Tree, z: Tensor) -> Tensor:
         network: Any = self.network
         return vmap(network.decode, (0, None))(code, z)[..., 0].T  # (Q, N)
 
     def both(self, z: Tensor, y: Tensor, queries: Tensor) -> Tensor:
-        network: Any = self.network
-        if not hasattr(network, "both"):
-            return self.decode(self.encode(z, y), queries)
-        yes = (2 * y - 1).to(z.dtype).T[..., None]  # (N, S, 1)
-        return vmap(network.both, (None, 0, None))(z, yes, queries)[..., 0].T
+        each = vmap(partial(at_once, self.network), (None, 0, None))
+        return each(z, yes_or_no(y, z), queries)[..., 0].T  # type: ignore[no-any-return]
 
     def objective(
         self, z: Tensor, y: Tensor, queries: Tensor, targets: Tensor
     ) -> tuple[Tensor, Tensor]:
         """(Q, N) and the sum of what each question costs."""
         network: Any = self.network
-        yes, asked = ((2 * part - 1).to(z.dtype).T[..., None] for part in (y, targets))
         each = vmap(network.objective, (None, 0, None, 0), randomness="different")
-        answers, cost = each(z, yes, queries, asked)
+        answers, cost = each(z, yes_or_no(y, z), queries, yes_or_no(targets, z))
         return answers[..., 0].T, cost.sum()
 
     def embed(self, code: Tree) -> Tensor:
@@ -126,10 +132,7 @@ class Numbers(nn.Module):
         return self.network.decode(code, z).unflatten(-1, (self.outputs, -1))  # type: ignore[operator]
 
     def both(self, z: Tensor, y: Tensor, queries: Tensor) -> Tensor:
-        network: Any = self.network
-        if not hasattr(network, "both"):
-            return self.decode(self.encode(z, y), queries)
-        return network.both(z, y, queries).unflatten(-1, (self.outputs, -1))  # type: ignore[no-any-return]
+        return at_once(self.network, z, y, queries).unflatten(-1, (self.outputs, -1))  # type: ignore[no-any-return]
 
     def objective(
         self, z: Tensor, y: Tensor, queries: Tensor, targets: Tensor
@@ -188,6 +191,16 @@ def set_network(
     if isinstance(model, nn.Module):
         return SetNetwork(over(model))
     return SetNetwork(lambda: over(nn.Flatten() if model is None else made_by(model)))
+
+
+def sum_of(rows: Tensor) -> dict[str, Tensor]:
+    """What support rows say (S, width) as a sum and a count, to which those of further rows add."""
+    return {"sum": rows.sum(0), "count": rows.new_full((1,), float(len(rows)))}
+
+
+def mean_of(code: dict[str, Tensor]) -> Tensor:
+    """(width,); nought of no rows."""
+    return code["sum"] / code["count"].clamp(min=1)
 
 
 def perceptron(inputs: int, outputs: int, *, width: int, depth: int) -> nn.Sequential:

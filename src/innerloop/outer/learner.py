@@ -14,6 +14,7 @@ from torch import Generator, Tensor
 from innerloop.arguments import arguments_of, check_names
 from innerloop.core import Episodes, Examples, Meta, MetaGradient, Method, no_rows
 from innerloop.errors import InputError, shown
+from innerloop.likelihoods import Likelihood
 from innerloop.outer.route import Route
 from innerloop.outer.totals import Totals
 from innerloop.tree import Tree, rows
@@ -92,6 +93,11 @@ class Learner:
         """The adapted task's answers, one row per input, whatever the other rows are."""
         with torch.no_grad():
             return self.method.predict(meta, fast, x)
+
+    @property
+    def likelihood(self) -> Likelihood | None:
+        """How its outputs say what a target is; None: as the targets' type suggests."""
+        return getattr(self.method, "likelihood", None)
 
     @property
     def has_prior(self) -> bool:

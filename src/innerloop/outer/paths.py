@@ -47,24 +47,12 @@ def each_of(
     return tree_map(lambda leaf: leaf.detach()[None], alone)  # type: ignore[no-any-return]
 
 
-def by_pass(
-    method: Method, meta: Meta, episodes: Episodes, generator: Generator | None = None
-) -> Totals:
-    """Many tasks forward at once, and back in one pass: for a method that differentiates nothing
-    inside (`single_pass`), the sum of the gradients is the gradient of the sum. Should a task not be
-    finite, tasks are kept apart after all, and it is left out."""
-    return sum_of(
-        of_pass(summed(method, meta, part.as_episode(), generator))
-        or by_vmap(method, meta, part, generator)
-        for part in chunks(episodes)
-    )
-
-
 def summed(
     method: Method, meta: Meta, tasks: Episode, generator: Generator | None
 ) -> tuple[Params, Tensor, Params]:
     """(sum of the grads, losses (T,), states with a row per task) of tasks whose leaves begin
-    with T."""
+    with T: many forward at once, and back in one pass. For a method that differentiates nothing
+    inside (`single_pass`) the sum of the gradients is the gradient of the sum."""
     params = {n: p.detach().requires_grad_() for n, p in meta.params.items()}
 
     def loss_of(episode: Episode) -> tuple[Tensor, Params]:

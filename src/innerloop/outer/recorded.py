@@ -38,8 +38,8 @@ def of_each(found: Tree) -> Totals:
 
 
 class Recorded:
-    """A path that becomes faster: that of `each` and `total`, which in everything else is `by_vmap`,
-    or `by_pass`.
+    """A path that becomes faster: that of `each` and `total`, in everything else what they are
+    unrecorded; by default `by_vmap`.
 
     each(method, meta, tasks, generator): what is recorded; total: the sums of what it gives, None
     where tasks must be kept apart after all.

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from innerloop.core import Episodes, Examples
-from innerloop.episodes import Draws, Stream
+from innerloop.episodes import Draws, OverStream
 from innerloop.tree import tree_map
 
 Change = Callable[[Episodes, np.ndarray], Episodes]
@@ -19,21 +18,10 @@ Change = Callable[[Episodes, np.ndarray], Episodes]
 
 
 @dataclass(frozen=True, kw_only=True)
-class ChangedStream(Stream):
+class ChangedStream(OverStream):
     """A stream's own tasks, each changed."""
 
-    stream: Stream = field(repr=False)
     change: Change
-
-    @classmethod
-    def of(cls, stream: Stream, change: Change) -> ChangedStream:
-        shape: dict[str, Any] = {n: getattr(stream, n) for n in ("ways", "shots", "queries")}
-        return cls(name=stream.name, stream=stream, change=change, **shape)
-
-    @property
-    def scale(self) -> float:
-        """Of a standardised target; see `tasks.tables`."""
-        return float(getattr(self.stream, "scale", 1.0))
 
     def draw(self, draws: Draws) -> Episodes:
         return self.change(self.stream.draw(draws), draws.episodes)

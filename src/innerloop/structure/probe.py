@@ -218,7 +218,7 @@ def probe(
     how: dict[str, Any] = {"episodes": episodes, "seed": seed}
 
     def values(change: Change) -> Tensor:
-        return judge_stream(learner, meta, ChangedStream.of(stream, change), **how)[0].values
+        return judge_stream(learner, meta, ChangedStream.of(stream, change=change), **how)[0].values
 
     [plain] = judge_stream(learner, meta, stream, **how)
     query = stream.sample(seed, 0, 1).query

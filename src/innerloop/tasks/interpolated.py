@@ -4,7 +4,7 @@ arXiv:2106.02695)."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -13,38 +13,21 @@ from torch import Tensor
 
 from innerloop.arguments import checked
 from innerloop.core import Episodes, Examples
-from innerloop.episodes import Draws, Span, Stream
+from innerloop.episodes import Draws, OverStream, Span
 from innerloop.errors import InputError, not_one_of
 from innerloop.tasks.base import Tasks
 from innerloop.tree import Tree, tree_leaves, tree_map
 
 
 @dataclass(frozen=True, kw_only=True)
-class InterpolatedStream(Stream):
+class InterpolatedStream(OverStream):
     """A stream's own tasks, of which a share is mixed with another of its tasks."""
 
-    stream: Stream = field(repr=False)
     share: float
-
-    @classmethod
-    def of(cls, stream: Stream, share: float) -> InterpolatedStream:
-        shape: dict[str, Any] = {n: getattr(stream, n) for n in ("ways", "shots", "queries")}
-        return cls(name=stream.name, stream=stream, share=share, **shape)
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        return self.stream.notes
-
-    @property
-    def scale(self) -> float:
-        return float(getattr(self.stream, "scale", 1.0))
 
     def replace(self, **changes: Any) -> Self:
         share = changes.pop("share", self.share)
-        return type(self).of(self.stream.replace(**changes), share)  # type: ignore[return-value]
-
-    def describe(self, episodes: Episodes, t: int) -> str:
-        return self.stream.describe(episodes, t)
+        return type(self).of(self.stream.replace(**changes), share=share)
 
     def draw(self, draws: Draws) -> Episodes:
         own, other = self.stream.draw(draws), self.stream.draw(draws.apart("partner"))
@@ -114,7 +97,7 @@ def interpolate(tasks: Tasks, share: float = 0.5) -> Tasks:
             f"只有数值可以混合，而 {tasks.name} 的输入是代表符号的整数（词元、类别）；请去掉 interpolate。",
         )
     settings = {"of": tasks.name, "share": share, "settings": tasks.settings}
-    train = InterpolatedStream.of(tasks.train, share)
+    train = InterpolatedStream.of(tasks.train, share=share)
     return replace(tasks, name="interpolated", train=train, settings=settings)
 
 

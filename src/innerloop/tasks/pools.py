@@ -16,6 +16,23 @@ from innerloop.tasks.base import Kind
 from innerloop.tree import Tree, tree_map
 
 
+def check_spans(stream: Stream, kind: Kind) -> None:
+    """Ways, shots and queries leave every task something to learn from and to be judged on."""
+    for rule, least in (("ways", 2), ("shots", 1), ("queries", 1)):
+        value = getattr(stream, rule)
+        if value is not None and ends(value)[0] < least:
+            raise InputError(
+                f"{rule} must be at least {least}, got {spelt(value)}; a task needs rows to "
+                "learn from and to be judged on.",
+                f"{rule} 至少为 {least}，收到 {spelt(value)}；任务需要可供学习和评判的样本。",
+            )
+    if stream.ways is not None and kind != "classification":
+        raise InputError(
+            f"{stream.name} is {kind} and has no classes, so ways does not apply; leave it out.",
+            f"{stream.name} 是 {kind}，没有类别，ways 不适用；请去掉它。",
+        )
+
+
 @dataclass(frozen=True, kw_only=True)
 class PoolStream(Stream):
     """Episodes of tasks that each have a pool of rows.
@@ -29,20 +46,7 @@ class PoolStream(Stream):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for rule, least in (("ways", 2), ("shots", 1), ("queries", 1)):
-            value = getattr(self, rule)
-            if value is not None and ends(value)[0] < least:
-                raise InputError(
-                    f"{rule} must be at least {least}, got {spelt(value)}; a task needs rows to "
-                    "learn from and to be judged on.",
-                    f"{rule} 至少为 {least}，收到 {spelt(value)}；任务需要可供学习和评判的样本。",
-                )
-        if self.ways is not None and self.kind != "classification":
-            raise InputError(
-                f"{self.name} is {self.kind} and has no classes, so ways does not apply; leave it "
-                "out.",
-                f"{self.name} 是 {self.kind}，没有类别，ways 不适用；请去掉它。",
-            )
+        check_spans(self, self.kind)
 
     @abstractmethod
     def pool(self, number: int, rng: np.random.Generator) -> tuple[Tree, Tensor, int]:

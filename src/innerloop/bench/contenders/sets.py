@@ -9,8 +9,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from innerloop.bench.contenders.ready import Ready
-from innerloop.bench.contenders.torch_loop import LR, gradients_of
-from innerloop.bench.material import Arrays, Problem, Tasks, module_of
+from innerloop.bench.contenders.torch_loop import ready
+from innerloop.bench.material import Problem, Tasks, module_of
 
 LEAST = 0.01  # standard deviation, as the learners have it
 
@@ -19,25 +19,14 @@ def setup(problem: Problem) -> Ready:
     module: Any = module_of(problem)
     network = module.network.network
     answer = {"cnp": by_mean, "in_context": by_attention}[problem.workload.algorithm]
-    optimiser = torch.optim.Adam(module.parameters(), lr=LR)
-    batches = problem.batches()
 
     def accumulate(tasks: Tasks) -> None:
-        optimiser.zero_grad(set_to_none=True)
         xs, ys, xq, yq = map(torch.from_numpy, tasks)
         mean, raw = answer(network, xs, ys, xq).unbind(-1)
         spread = torch.distributions.Normal(mean, LEAST + F.softplus(raw))
         (-spread.log_prob(yq[..., 0]).mean()).backward()
 
-    def gradient() -> Arrays:
-        accumulate(problem.tasks)
-        return gradients_of(module)
-
-    def step() -> None:
-        accumulate(next(batches))
-        optimiser.step()
-
-    return Ready(gradient, step)
+    return ready(problem, module, accumulate)
 
 
 def by_mean(network: Any, xs: Tensor, ys: Tensor, xq: Tensor) -> Tensor:
@@ -56,9 +45,7 @@ def by_attention(network: Any, xs: Tensor, ys: Tensor, xq: Tensor) -> Tensor:
         normed = block.before(tokens)
         query = heads_of(block.query(normed), block.heads)
         key, value = block.key_value(normed[:, :count]).chunk(2, -1)
-        seen = F.scaled_dot_product_attention(
-            query, heads_of(key, block.heads), heads_of(value, block.heads)
-        )
+        seen = block.attend(query, heads_of(key, block.heads), heads_of(value, block.heads))
         tokens = tokens + block.out(seen.transpose(1, 2).flatten(2))
         tokens = tokens + block.down(F.gelu(block.up(block.between(tokens))))
     return network.answer(network.norm(tokens[:, count:]))  # type: ignore[no-any-return]

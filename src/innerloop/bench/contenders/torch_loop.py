@@ -44,21 +44,27 @@ def loop(problem: Problem, make: Callable[[Scene], Differentiate]) -> Ready:
     workload = problem.workload
     module = stateless(module_of(problem))
     loss = F.mse_loss if workload.ways is None else F.cross_entropy
-    optimiser = torch.optim.Adam(module.parameters(), lr=LR)
-    batches = problem.batches()
     differentiate = make(Scene(workload, module, loss))
 
     def accumulate(tasks: Tasks) -> None:
-        optimiser.zero_grad(set_to_none=True)
         with sdpa_kernel(SDPBackend.MATH):  # attention's other kernels have no second derivative
             for each in zip(*map(torch.from_numpy, tasks), strict=True):
                 differentiate(Task(*each))
 
+    return ready(problem, module, accumulate)
+
+
+def ready(problem: Problem, module: nn.Module, accumulate: Callable[[Tasks], None]) -> Ready:
+    """accumulate: adds the gradient over the tasks to .grad."""
+    optimiser, batches = torch.optim.Adam(module.parameters(), lr=LR), problem.batches()
+
     def gradient() -> Arrays:
+        optimiser.zero_grad(set_to_none=True)
         accumulate(problem.tasks)
         return gradients_of(module)
 
     def step() -> None:
+        optimiser.zero_grad(set_to_none=True)
         accumulate(next(batches))
         optimiser.step()
 

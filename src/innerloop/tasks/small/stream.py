@@ -15,6 +15,7 @@ from innerloop.episodes import Draws, Stream, ends, most, spelt, together
 from innerloop.errors import InputError
 from innerloop.language import say
 from innerloop.tasks.base import Kind
+from innerloop.tasks.pools import check_spans
 from innerloop.tasks.small.scaling import in_width, standardised
 
 
@@ -47,20 +48,7 @@ class SmallTableStream(Stream):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for rule, least in (("ways", 2), ("shots", 1), ("queries", 1)):
-            value = getattr(self, rule)
-            if value is not None and ends(value)[0] < least:
-                raise InputError(
-                    f"{rule} must be at least {least}, got {spelt(value)}; a task needs rows to "
-                    "learn from and to be judged on.",
-                    f"{rule} 至少为 {least}，收到 {spelt(value)}；任务需要可供学习和评判的样本。",
-                )
-        if self.ways is not None and self.kind != "classification":
-            raise InputError(
-                f"{self.name} is {self.kind} and has no classes, so ways does not apply; leave it "
-                "out.",
-                f"{self.name} 是 {self.kind}，没有类别，ways 不适用；请去掉它。",
-            )
+        check_spans(self, self.kind)
         if not self.usable:
             raise InputError(
                 f"{self.name} has no table with {self._needs('en')}; lower --shots or --queries, or "
