@@ -16,6 +16,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import platform
 import time
 from datetime import date
 from pathlib import Path
@@ -42,7 +44,15 @@ def main() -> None:
         rows.append(
             {"seed": seed, "linear": one_layer(seed), "lengths": lengths(seed, asked.steps)}
         )
-        found = {"date": date.today().isoformat(), "torch": torch.__version__, "runs": rows}
+        found = {
+            "protocol": __doc__.split("\n\n")[1],
+            "test": {"episodes": TASKS, "seed": 1},
+            "steps": {"linear_attention": 5_000, "in_context": asked.steps},
+            "date": date.today().isoformat(),
+            "machine": f"{os.cpu_count()} cores, {platform.machine()}, one thread",
+            "torch": torch.__version__,
+            "runs": rows,
+        }
         asked.out.write_text(json.dumps(found, indent=1) + "\n")
         print(summary(rows[-1]), flush=True)
 
