@@ -2,14 +2,17 @@
 
 Each target is a ratio of medians within one interleaved run on all cores, or a share of the measured
 FMA peak; what is missed is listed with what was measured instead. Run it on a quiet machine, with the
-peers installed (pip install 'innerloop[peers]'): it is `innerloop bench` and a comparison.
+peers installed (pip install 'innerloop[peers]'): it is `innerloop bench` and a comparison. With --only,
+what is measured takes the place of the same rows of an earlier result, and each row bears its date.
 
     python benchmarks/speed.py --minutes 20
+    python benchmarks/speed.py --only protonet memory --minutes 3
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from pathlib import Path
 
@@ -35,6 +38,7 @@ TARGETS = [  # workloads, least ratio to every loop, to the best JAX, least shar
 ]
 MB_PER_INNER_STEP = 1.0
 SUPPLY = 0.03
+PARTS = ("speed", "memory", "supply", "serving")
 
 
 def main() -> None:
@@ -55,11 +59,26 @@ def main() -> None:
         show=lambda share, what: print(f"{100 * share:3.0f} % {what}", file=sys.stderr, flush=True),
     )
     asked.out.mkdir(parents=True, exist_ok=True)
+    file = asked.out / "speed.json"
+    found = with_dates(found)
+    if asked.only and file.exists():
+        found = joined(with_dates(json.loads(file.read_text())), found)
     found["targets"] = targets(found)
-    (asked.out / "speed.json").write_text(to_json(found))
+    file.write_text(to_json(found))
     draw(asked.out / "speed.png", found)
     for row in found["targets"]:
         print("met   " if row["met"] else "MISSED", row["what"], row["target"], row["measured"])
+
+
+def with_dates(found: dict) -> dict:
+    """Each row bears the day on which it was measured, and how busy the machine was before."""
+    when = {"date": found["date"], "load_before": found["machine"]["load_before"]}
+    return found | {part: {n: when | row for n, row in found.get(part, {}).items()} for part in PARTS}
+
+
+def joined(earlier: dict, later: dict) -> dict:
+    """Everything of the later, and of the earlier the rows that were not measured again."""
+    return earlier | later | {part: earlier[part] | later[part] for part in PARTS}
 
 
 def targets(found: dict) -> list[dict]:

@@ -458,17 +458,17 @@ def test_all_ranks_follow_the_plan_of_the_first(tmp_path):
 
 
 def test_what_was_tried_is_written_down_and_a_resume_takes_it(tmp_path, monkeypatch):
-    monkeypatch.setattr("innerloop.training.trial.paces", lambda *_: [0.2, 0.1])
+    monkeypatch.setattr("innerloop.training.trial.paces", lambda *_: [0.2, 0.15, 0.1])
     monkeypatch.setattr("innerloop.training.trial.LONG", 1)
     torch.set_num_threads(2)
     try:
         peace = train(tmp_path / "run", save_every=1)
-        monkeypatch.setattr("innerloop.training.trial.paces", lambda *_: [0.1, 0.2])
+        monkeypatch.setattr("innerloop.training.trial.paces", lambda *_: [0.1, 0.2, 0.2])
         (tmp_path / "run" / "state" / "step-6.safetensors").unlink()
         resumed = train(tmp_path / "run", resume=True)
     finally:
         torch.set_num_threads(1)
     plan = RunFolder(tmp_path / "run").read_settings()["plan"]
-    assert (plan["workers"], plan["seconds"]) == (2, {"1": 0.2, "2": 0.1})
+    assert (plan["workers"], plan["seconds"]) == (2, {"1x1": 0.2, "1x2": 0.15, "2x1": 0.1})
     assert same(resumed.last.params, peace.last.params)
     assert not multiprocessing.active_children()

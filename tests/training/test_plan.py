@@ -72,14 +72,14 @@ def test_the_ranks_are_part_of_the_line_and_each_has_a_task():
 
 def test_a_plan_that_was_tried_says_what_was_seen():
     plan = plan_of(small_learner().on_path("pass"), 4, 1)
-    seen = {**plan, "at_once": 2, "last": 3, "seconds": {"1": 0.0042, "2": 0.012}}
+    seen = {**plan, "at_once": 2, "last": 3, "seconds": {"1x1": 0.0042, "2x1": 0.012}}
     en, zh = sentence(seen)
     assert en == (
         "Plan: tasks batched, one pass back (pass), truncated(3), 2 at once, in 1 process of 1 thread "
-        "(4.2 ms a step; 12 ms in 2)."
+        "(4.2 ms a step; 12 ms as 2x1)."
     )
-    assert zh.endswith("1 个进程，每个 1 线程（每步 4.2 ms；2 个进程需 12 ms）。")
-    assert "(12 ms a step; 4.2 ms in 1)" in sentence({**seen, "workers": 2})[0]
+    assert zh.endswith("1 个进程，每个 1 线程（每步 4.2 ms；2x1 需 12 ms）。")
+    assert "(12 ms a step; 4.2 ms as 1x1)" in sentence({**seen, "workers": 2})[0]
     assert "first_order" in sentence({**plan, "last": 0})[0]
     assert all(set(map(bool, each)) == {True} for each in SPELT.values())
     assert set(SPELT) == set(il.outer.PATHS)
@@ -87,7 +87,7 @@ def test_a_plan_that_was_tried_says_what_was_seen():
 
 def test_a_run_goes_on_as_it_began_where_nothing_else_is_asked_for():
     new = plan_of(small_learner(), 4, None)
-    began = {**new, "path": "loop", "workers": 2, "at_once": 3, "last": 1, "seconds": {"1": 9.0}}
+    began = {**new, "path": "loop", "workers": 2, "at_once": 3, "last": 1, "seconds": {"1x1": 9.0}}
     assert resumed(new, began, None, None) == began
     other = plan_of(small_learner(), 4, 4)
     assert resumed(other, began, 4, None)["workers"] == 4
@@ -100,7 +100,7 @@ def test_a_run_goes_on_as_it_began_where_nothing_else_is_asked_for():
 
 def test_what_was_seen_is_no_part_of_a_plan():
     plan = plan_of(small_learner(), 4, 2)
-    assert changed_plan({**plan, "seconds": {"1": 0.2}}, {**plan, "seconds": {"1": 0.3}}) is None
+    assert changed_plan({**plan, "seconds": {"1x1": 0.2}}, {**plan, "seconds": {"1x1": 0.3}}) is None
 
 
 def test_a_course_follows_its_plan():

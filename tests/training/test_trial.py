@@ -77,22 +77,25 @@ def test_of_a_convolutional_network_one_task_is_measured(needs):
 
 @pytest.mark.usefixtures("four_threads")
 def test_the_faster_of_one_process_and_all_cores_is_taken(seconds):
-    seconds[:] = [0.2, 0.1]
+    seconds[:] = [0.2, 0.3, 0.1]
     plan = tried_for(meta_batch=6)
-    assert seconds.ways == [(1, 1, range(6)), (4, 1, range(6))]
-    assert (plan["workers"], plan["seconds"]) == (4, {"1": 0.2, "4": 0.1})
-    seconds[:] = [0.1, 0.1]
+    assert seconds.ways == [(1, 1, range(6)), (1, 4, range(6)), (4, 1, range(6))]
+    assert (plan["workers"], plan["seconds"]) == (4, {"1x1": 0.2, "1x4": 0.3, "4x1": 0.1})
+    seconds[:] = [0.2, 0.1, 0.3]
+    plan = tried_for(meta_batch=6)
+    assert (plan["workers"], plan["threads"]) == (1, 4), "threads may be as good as processes"
+    seconds[:] = [0.1, 0.1, 0.1]
     assert tried_for(meta_batch=2)["workers"] == 1
-    assert [workers for workers, *_ in seconds.ways] == [1, 2], "no more than there are tasks"
+    assert [workers for workers, *_ in seconds.ways] == [1, 1, 2], "no more than there are tasks"
     seconds[:] = [0.001]
-    assert tried_for()["seconds"] == {"1": 0.001}
+    assert tried_for()["seconds"] == {"1x1": 0.001}
 
 
 @pytest.mark.usefixtures("four_threads")
 def test_nothing_is_tried_where_there_is_no_choice_or_no_time(seconds):
     heavy = il.maml(il.models.mlp(1, 1, hidden=1_100, layers=2))
     assert "seconds" not in tried_for(workers=3)
-    assert "seconds" not in tried_for(meta_batch=1)
+    assert "seconds" not in tried_for(heavy, meta_batch=1)
     assert "seconds" not in tried_for(steps=trial.LONG - 1)
     assert tried_for(heavy, steps=trial.LONG - 1)["workers"] == 4, "what is likely, then"
     assert not seconds.ways
@@ -100,7 +103,7 @@ def test_nothing_is_tried_where_there_is_no_choice_or_no_time(seconds):
 
 @pytest.mark.usefixtures("four_threads", "needs")
 def test_there_are_no_more_processes_than_memory_holds(seconds):
-    seconds[:] = [0.2, 0.1]
+    seconds[:] = [0.2, 0.3, 0.1]
     plan = tried_for(small_learner(**LARGE))
     assert (plan["workers"], plan["at_once"]) == (2, 2)
     plan = tried_for(small_learner(**LARGE), memory="400MB", steps=6)

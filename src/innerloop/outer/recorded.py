@@ -9,9 +9,9 @@ so the same bits. A recording is believed only if its replay gives what a fresh 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Generator, Tensor, fx
@@ -60,7 +60,7 @@ class Recorded:
     def _part(
         self, method: Method, meta: Meta, part: Episodes, generator: Generator | None
     ) -> Totals:
-        given, form = tree_flatten((meta.params, meta.state, part.as_episode()))
+        given, form = flat(meta, part.as_episode())
         key = (id(method), form, *map(kind_of, given), *outside())
         replay = self._replays.get(key)
         if key not in self._replays and len(self._replays) < SHAPES:
@@ -79,6 +79,28 @@ class Recorded:
         return self._total(found) or by_vmap(method, meta, part, generator)
 
 
+class Form(NamedTuple):
+    """The names of what is learnt across tasks, and the tree of the tasks."""
+
+    params: tuple[str, ...]
+    state: tuple[str, ...]
+    tasks: Any
+
+
+def flat(meta: Meta, tasks: Episode) -> tuple[list[Tensor], Form]:
+    """All tensors, and what makes them a meta and tasks again: in every step, so by the short way."""
+    leaves, form = tree_flatten(tasks)
+    given = [*meta.params.values(), *meta.state.values(), *leaves]
+    return given, Form(tuple(meta.params), tuple(meta.state), form)
+
+
+def whole(given: Sequence[Tensor], form: Form) -> tuple[Meta, Episode]:
+    left = iter(given)
+    params = {name: next(left) for name in form.params}
+    state = {name: next(left) for name in form.state}
+    return Meta(params, state), tree_unflatten(list(left), form.tasks)
+
+
 def kind_of(leaf: Tensor) -> tuple[Any, ...]:
     return leaf.shape, leaf.stride(), leaf.dtype, leaf.device
 
@@ -89,14 +111,13 @@ def outside() -> tuple[Any, ...]:
 
 
 def recording(
-    each: Each, method: Method, given: list[Tensor], form: Any, generator: Generator | None
+    each: Each, method: Method, given: list[Tensor], form: Form, generator: Generator | None
 ) -> Replay | None:
     """The operations as a function of the given tensors; None where they cannot be written down, or
     are not the same every time."""
 
     def fresh(*given: Tensor) -> Tree:
-        params, state, episodes = tree_unflatten(given, form)
-        return each(method, Meta(params, state), episodes, generator)
+        return each(method, *whole(given, form), generator)
 
     with as_before(generator):
         return believed(fresh, given)

@@ -62,7 +62,8 @@ class Totals(NamedTuple):
         new = state
         if self.kept.any():
             new = {**state, **{n: divided(leaf, count) for n, leaf in self.state.items()}}
-        grads = {n: leaf / count for n, leaf in self.grads.items()}
+        each = torch._foreach_div(list(self.grads.values()), count) if self.grads else ()
+        grads = dict(zip(self.grads, each, strict=True))
         return MetaGradient(self.losses, grads, new, self.kept)
 
 

@@ -40,7 +40,8 @@ def counted(course: Course, state: State, found: MetaGradient) -> Counts:
 
 
 def validated(course: Course, layout: Layout, state: State) -> State:
-    """The metric on a fixed set of meta-validation episodes; the best weights so far are kept.
+    """The metric on a fixed set of meta-validation episodes; the best weights so far are kept. Where
+    a learner says how its targets are spread, it is judged by that: by the negative log-likelihood.
 
     Weights within a standard error of the best are as good, and the later ones are kept: they have
     learnt longer, and the difference between the two is luck.
@@ -52,10 +53,11 @@ def validated(course: Course, layout: Layout, state: State) -> State:
         episodes=course.validation_episodes,
         seed=VALIDATION_SEED,
     )
-    metric = scores.mean
-    score = -metric if scores.metric in LOWER_IS_BETTER else metric
+    values = scores.nll if scores.density else scores.values  # a density is judged as one
+    metric, ci95 = mean_and_ci95(values, scores.tasks)[0], mean_and_ci95(values)[1]
+    score = -metric if scores.density or scores.metric in LOWER_IS_BETTER else metric
     best = state.best
-    ci95 = mean_and_ci95(scores.values)[1]  # of these very episodes, whichever tasks they are of
+    # the luck is that of drawing these very episodes, whichever tasks they are of
     luck = ci95 / 1.96 if math.isfinite(ci95) else 0.0
     if math.isfinite(score) and (best is None or score > best.score - luck):
         weights = state.weights if state.average is None else state.average

@@ -135,10 +135,14 @@ def clipped(gradient: Tensor, clip: float | None) -> tuple[Tensor, float]:
 
 
 def sound(leaf: Tensor) -> bool:
-    """Whether every number is finite: the largest of them is, and NaN counts as the largest."""
-    if not leaf.is_floating_point() or not leaf.numel():
+    """Whether every number is finite. If their sum is, they are; if not, it may only be too large.
+
+    >>> [sound(torch.tensor(numbers)) for numbers in ([1.0], [1.0, math.nan], [3e38, 3e38])]
+    [True, False, True]
+    """
+    if not leaf.is_floating_point():
         return True
-    return math.isfinite(torch.linalg.vector_norm(leaf, math.inf).item())
+    return math.isfinite(leaf.sum().item()) or bool(leaf.isfinite().all())
 
 
 OPTIMISERS: dict[str, Callable[..., Optimiser]] = {"adam": adam, "adamw": adamw, "sgd": sgd}

@@ -86,6 +86,14 @@ def workers_for(learner: Learner) -> int:
     return torch.get_num_threads() if learner.is_heavy else 1
 
 
+def ways_for(learner: Learner, most: int) -> list[tuple[int, int]]:
+    """(workers, threads) worth trying, in at most so many processes; the first of them is tried
+    anyway, and where it takes next to nothing it is taken."""
+    threads = torch.get_num_threads()
+    alone = sorted({threads_for(learner, 1), threads})
+    return [(1, count) for count in alone] + ([(most, 1)] if most > 1 else [])
+
+
 def threads_for(learner: Learner, workers: int) -> int:
     """Of each process: what torch would use where this one alone does large operations; one where
     they are small, since two threads then wait for each other, and one of each of several processes
@@ -143,8 +151,8 @@ def sentence(plan: Plan) -> tuple[str, str]:
     """The plan in one line.
 
     >>> plan = {"path": "vmap", "ranks": 1, "workers": 2, "threads": 1, "at_once": 3, "last": None}
-    >>> print(sentence({**plan, "seconds": {"1": 0.21, "2": 0.145}})[0])
-    Plan: tasks batched (vmap), 3 at once, in 2 processes of 1 thread (145 ms a step; 210 ms in 1).
+    >>> print(sentence({**plan, "seconds": {"1x1": 0.21, "2x1": 0.145}})[0])
+    Plan: tasks batched (vmap), 3 at once, in 2 processes of 1 thread (145 ms a step; 210 ms as 1x1).
     """
     en, zh = SPELT.get(plan["path"], (plan["path"], plan["path"]))
     workers, ranks = plan["workers"], plan["ranks"]
@@ -169,16 +177,25 @@ def sentence(plan: Plan) -> tuple[str, str]:
 def seconds_seen(plan: Plan) -> tuple[str, str]:
     """Why there are so many processes, where that was tried."""
     seconds = dict(plan.get("seconds", {}))
-    own = seconds.pop(str(plan["workers"]), None)
+    own = seconds.pop(way(plan["workers"], plan["threads"]), None)
     if own is None:
         return "", ""
-    en = [f"{milliseconds(other)} in {count}" for count, other in seconds.items()]
-    zh = [f"{count} 个进程需 {milliseconds(other)}" for count, other in seconds.items()]
+    en = [f"{milliseconds(other)} as {name}" for name, other in seconds.items()]
+    zh = [f"{name} 需 {milliseconds(other)}" for name, other in seconds.items()]
     first = milliseconds(own)
     return (
         f" ({'; '.join([f'{first} a step', *en])})",
         f"（{'；'.join([f'每步 {first}', *zh])}）",
     )
+
+
+def way(workers: int, threads: int) -> str:
+    """Processes, and threads of each.
+
+    >>> way(1, 2)
+    '1x2'
+    """
+    return f"{workers}x{threads}"
 
 
 def milliseconds(seconds: float) -> str:

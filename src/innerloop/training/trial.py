@@ -27,7 +27,7 @@ from innerloop.outer.memory import (
 )
 from innerloop.training.batches import Here, prepare_data
 from innerloop.training.course import Course
-from innerloop.training.plan import Plan, following, threads_for, through_last
+from innerloop.training.plan import Plan, following, threads_for, through_last, way, ways_for
 
 LARGE = 100e6  # bytes of weights, over all tasks and inner steps: from here on memory is measured
 LONG = 200  # steps: in a shorter run, trying processes takes longer than it can save
@@ -49,10 +49,15 @@ def tried(
     if need.first * most > room:
         most = max(1, int(room / need.first))
     if not is_long(course):
-        return holding(course, of_workers(course, plan, min(plan["workers"], most)), need, room)
-    counts = sorted({1, most})
-    plans = [holding(course, of_workers(course, plan, count), need, room) for count in counts]
-    return plans[0] if most == 1 else fastest(course, meta, plans, range(tasks))
+        count = min(plan["workers"], most)
+        plan = {**plan, "workers": count, "threads": threads_for(course.learner, count)}
+        return holding(course, plan, need, room)
+    ways = ways_for(course.learner, most) if course.device == CPU else [(1, plan["threads"])]
+    plans = [
+        holding(course, {**plan, "workers": count, "threads": threads}, need, room)
+        for count, threads in ways
+    ]
+    return plans[0] if len(plans) == 1 else fastest(course, meta, plans, range(tasks))
 
 
 def may_be_large(course: Course, meta: Meta) -> bool:
@@ -68,10 +73,6 @@ def room_of(plan: Plan, memory: str | None) -> float:
     return there_is * OURS / beside
 
 
-def of_workers(course: Course, plan: Plan, count: int) -> Plan:
-    return {**plan, "workers": count, "threads": threads_for(course.learner, count)}
-
-
 def holding(course: Course, plan: Plan, need: Need, room: float) -> Plan:
     """With as many tasks at once as there is room for."""
     workers = plan["workers"]
@@ -84,7 +85,10 @@ def fastest(course: Course, meta: Meta, plans: list[Plan], tasks: range) -> Plan
     """The first of these plans is for one process; where that is fast, the others are not tried."""
     ways = [Way(in_chunks(Here(course), p["at_once"]), p["workers"], p["threads"]) for p in plans]
     seconds = paces(ways, meta, tasks)
-    seen = {str(plan["workers"]): round(s, 6) for plan, s in zip(plans, seconds, strict=False)}
+    seen = {
+        way(plan["workers"], plan["threads"]): round(s, 6)
+        for plan, s in zip(plans, seconds, strict=False)
+    }
     return {**plans[seconds.index(min(seconds))], "seconds": seen}
 
 

@@ -16,7 +16,7 @@ from innerloop.core import Episodes, Examples, Meta
 from innerloop.outer import Learner, Share, Totals, Way, Workers, paces
 from innerloop.training import Course, initialise_model, plan_course, step
 from innerloop.training.batches import Here
-from innerloop.training.plan import threads_for
+from innerloop.training.plan import ways_for
 
 ENDLESS = 10**9
 
@@ -87,8 +87,8 @@ def stepper(
 
 def quickest(share: Share, learner: Learner, meta: Meta, tasks: int) -> Way:
     """As a run decides it."""
-    counts = sorted({1, min(tasks, torch.get_num_threads())})
-    ways = [Way(share, count, threads_for(learner, count)) for count in counts]
+    most = min(tasks, torch.get_num_threads())
+    ways = [Way(share, *way) for way in ways_for(learner, most)]
     if len(ways) == 1:
         return ways[0]
     seconds = paces(ways, meta, range(tasks))
