@@ -73,7 +73,9 @@ def main() -> None:
 def with_dates(found: dict) -> dict:
     """Each row bears the day on which it was measured, and how busy the machine was before."""
     when = {"date": found["date"], "load_before": found["machine"]["load_before"]}
-    return found | {part: {n: when | row for n, row in found.get(part, {}).items()} for part in PARTS}
+    return found | {
+        part: {n: when | row for n, row in found.get(part, {}).items()} for part in PARTS
+    }
 
 
 def joined(earlier: dict, later: dict) -> dict:

@@ -16,6 +16,8 @@ LEARNERS = {
     "anp, latent": lambda **kind: il.anp(depth=2, latent=True, samples=4, **SMALL, **kind),
     "tnp": lambda **kind: il.tnp(**SMALL, **kind),
     "tnp, joint": lambda **kind: il.tnp(joint=True, **SMALL, **kind),
+    "tnp, relative": lambda **kind: il.tnp(relative=True, **SMALL, **kind),
+    "tnp, relative and joint": lambda **kind: il.tnp(relative=True, joint=True, **SMALL, **kind),
 }
 every = pytest.mark.parametrize("name", LEARNERS)
 

@@ -12,6 +12,9 @@ from innerloop.models.attention import Block, attention
 LEARNERS = {
     "cnp": lambda targets: il.cnp(inputs=2, targets=targets, width=8),
     "tnp": lambda targets: il.tnp(inputs=2, targets=targets, width=8, layers=2, heads=2),
+    "tnp, relative": lambda targets: il.tnp(
+        inputs=2, targets=targets, width=8, layers=2, heads=2, relative=True
+    ),
     "in_context": lambda targets: il.in_context(inputs=2, targets=targets, width=8, layers=2),
 }
 every = pytest.mark.parametrize("name", LEARNERS)

@@ -100,7 +100,9 @@ def test_a_run_goes_on_as_it_began_where_nothing_else_is_asked_for():
 
 def test_what_was_seen_is_no_part_of_a_plan():
     plan = plan_of(small_learner(), 4, 2)
-    assert changed_plan({**plan, "seconds": {"1x1": 0.2}}, {**plan, "seconds": {"1x1": 0.3}}) is None
+    assert (
+        changed_plan({**plan, "seconds": {"1x1": 0.2}}, {**plan, "seconds": {"1x1": 0.3}}) is None
+    )
 
 
 def test_a_course_follows_its_plan():

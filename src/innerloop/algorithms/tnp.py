@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
+
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from innerloop.inner.amortised import Amortised
 from innerloop.likelihoods import Categorical, Normal
@@ -19,6 +23,9 @@ class Tokens(nn.Module):
 
     A query does not see the other queries, so its answer does not depend on them. A first token
     that is learnt stands before the support set, so that it may be empty.
+
+    relative: tokens do not say where they are; instead, rows are drawn to others by how far apart
+    they are, which a perceptron learns for each layer and head.
     """
 
     def __init__(
@@ -32,10 +39,14 @@ class Tokens(nn.Module):
         heads: int,
         depth: int = 4,
         attend: Attend = attention,
+        relative: bool = False,
     ):
         super().__init__()
-        self.targets = targets
-        self.token = perceptron(inputs + targets + 1, width, width=width, depth=depth)
+        self.targets, self.relative = targets, relative
+        seen = targets + 1 if relative else inputs + targets + 1
+        self.token = perceptron(seen, width, width=width, depth=depth)
+        if relative:
+            self.apart = perceptron(inputs, layers * heads, width=width // 2, depth=3)
         self.blocks = nn.ModuleList([Block(width, heads, attend=attend) for _ in range(layers)])
         self.norm = nn.LayerNorm(width)
         self.answer = perceptron(width, outputs, width=2 * width, depth=2)
@@ -45,22 +56,24 @@ class Tokens(nn.Module):
         """For each layer the keys and values of the support set, (heads, 1 + S, d) both; and its
         tokens after the last."""
         tokens, code = self.known(z, y), []
-        for block in self.blocks:
-            tokens, known = block.among(tokens, len(tokens))  # type: ignore[operator]
+        drawn = self.drawn(z, z, first=True)
+        for block, pull in zip(self.blocks, drawn, strict=True):
+            tokens, known = block.among(tokens, len(tokens), pull)  # type: ignore[operator]
             code.append(known)
-        return [*code, (tokens[None], tokens[None])]
+        return [*code, (tokens[None], tokens[None]), *([(z, z)] if self.relative else [])]
 
     def decode(self, code: list[tuple[Tensor, Tensor]], z: Tensor) -> Tensor:
         tokens = self.asked(z)
-        for block, known in zip(self.blocks, code, strict=False):
-            tokens = block(tokens, known)
+        for block, known, pull in zip(self.blocks, code, self.drawn(z, code[-1][0]), strict=False):
+            tokens = block(tokens, known, pull)
         return self.answer(self.norm(tokens))  # type: ignore[no-any-return]
 
     def both(self, z: Tensor, y: Tensor, queries: Tensor) -> Tensor:
         """`decode(encode(z, y), queries)` in one go."""
         tokens, count = torch.cat([self.known(z, y), self.asked(queries)]), 1 + len(y)
-        for block in self.blocks:
-            tokens, _ = block.among(tokens, count)  # type: ignore[operator]
+        drawn = self.drawn(torch.cat([z, queries]), z, first=True)
+        for block, pull in zip(self.blocks, drawn, strict=True):
+            tokens, _ = block.among(tokens, count, pull)  # type: ignore[operator]
         return self.answer(self.norm(tokens[count:]))  # type: ignore[no-any-return]
 
     def objective(
@@ -70,9 +83,21 @@ class Tokens(nn.Module):
         tokens = [self.known(z, y), self.told(queries, targets), self.asked(queries)]
         support, asked = len(tokens[0]), len(queries)
         allowed, whole = in_turn(support, asked).to(z.device), torch.cat(tokens)
-        for block in self.blocks:
-            whole, _ = block.among(whole, support + asked, allowed)  # type: ignore[operator]
+        told = torch.cat([z, queries])
+        drawn = self.drawn(torch.cat([told, queries]), told, first=True)
+        for block, pull in zip(self.blocks, drawn, strict=True):
+            among = allowed if pull is None else torch.where(allowed, pull, -torch.inf)
+            whole, _ = block.among(whole, support + asked, among)  # type: ignore[operator]
         return self.answer(self.norm(whole[-asked:])), z.new_zeros(())
+
+    def drawn(self, z: Tensor, known: Tensor, *, first: bool = False) -> Sequence[Tensor | None]:
+        """For each layer (heads, rows, 1 + S): how much rows at z are drawn to rows at `known`, by
+        how far apart they are; nothing to the first token, nor from it (`first`)."""
+        if not self.relative:
+            return [None] * len(self.blocks)
+        pull = self.apart(z[:, None] - known)  # (rows, S, layers * heads)
+        pull = pull.movedim(-1, 0).unflatten(0, (len(self.blocks), -1))
+        return F.pad(pull, (1, 0, int(first), 0)).unbind(0)
 
     def known(self, z: Tensor, y: Tensor) -> Tensor:
         """(1 + S, width)"""
@@ -80,16 +105,17 @@ class Tokens(nn.Module):
 
     def told(self, z: Tensor, y: Tensor) -> Tensor:
         """(S, width)"""
-        return self.token(torch.cat([z, y, torch.ones_like(y[:, :1])], -1))  # type: ignore[no-any-return]
+        seen = [y, torch.ones_like(y[:, :1])]
+        return self.token(torch.cat(seen if self.relative else [z, *seen], -1))  # type: ignore[no-any-return]
 
     def asked(self, z: Tensor) -> Tensor:
         """(Q, width)"""
         unknown = z.new_zeros(len(z), self.targets + 1)
-        return self.token(torch.cat([z, unknown], -1))  # type: ignore[no-any-return]
+        return self.token(unknown if self.relative else torch.cat([z, unknown], -1))  # type: ignore[no-any-return]
 
     def embed(self, code: list[tuple[Tensor, Tensor]]) -> Tensor:
         """The mean of the support rows' tokens after the last layer."""
-        return self.norm(code[-1][0][0]).mean(0)  # type: ignore[no-any-return]
+        return self.norm(code[len(self.blocks)][0][0]).mean(0)  # type: ignore[no-any-return]
 
 
 def in_turn(support: int, queries: int) -> Tensor:
@@ -123,6 +149,7 @@ def tnp(
     layers: int = 6,
     heads: int = 4,
     joint: bool = False,
+    relative: bool = False,
     least_std: float = 0.01,
 ) -> Amortised:
     """A transformer over (x, y) rows, in which queries attend to the support set: TNP-D, TNP-A.
@@ -133,6 +160,9 @@ def tnp(
     model: features of an input, x (rows, ...) -> (rows, d); None: its numbers, `inputs` of them.
     targets: numbers in a target; 0 to tell classes apart, each asked of as "this one or another?".
     width, layers, heads: of the transformer. least_std: the least standard deviation it can claim.
+    relative: a row looks at others by their distance, x - x', instead of by where they are, so
+        that a task moved along x is the same task (arXiv:2406.12409). Where that holds, as for
+        time series and fields, it learns many times faster.
     joint: learn p(y_1 .. y_Q) = product of p(y_i | support, y_1 .. y_i-1), TNP-A, whose answers to
         several queries hang together: see `evaluation.joint_log_likelihood`. What it predicts are
         each query's own, as TNP-D does.
@@ -147,7 +177,7 @@ def tnp(
     torch.Size([5, 1, 2])
     """
     sizes = {"inputs": inputs, "targets": targets, "width": width, "layers": layers, "heads": heads}
-    network = set_network(model, Tokens, name="tnp", **sizes)
+    network = set_network(model, partial(Tokens, relative=relative), name="tnp", **sizes)
     likelihood = Normal(least_std) if targets else Categorical()
     return Amortised(
         network,
