@@ -33,18 +33,20 @@ from innerloop.evaluation.interval import mean_and_ci95
 
 PUBLISHED = {"maml": 2.292, "meta_sgd": 2.908, "mumomaml": 0.523, "hsml": 0.494, "arml": 0.438}
 BUDGET, META_BATCH, EPISODES, VALIDATION = 1_750_000, 50, 4_000, 2_000
-TUNING = 250_000  # tasks
-HALF = {"inner_steps": 5, "inner_clip": 10.0}
+TUNING, TUNED = 250_000, "mixture-tuning.json"  # tasks, and where what came out lies
+STEPS = 5
 
 
 def learners() -> dict[str, tuple[il.Learner, float]]:
     """Each with its outer learning rate."""
-    net = il.models.mlp(2, 1)
-    made = {
-        "maml": (il.maml(net, inner_lr=0.01, **HALF), 1e-3),
-        "meta_sgd": (il.meta_sgd(net, inner_lr=0.01, **HALF), 1e-3),
-        "cnp": (il.cnp(inputs=2), 1e-3),
-    }
+    made = {"cnp": (il.cnp(inputs=2), 1e-3)}
+    for name in ("maml", "meta_sgd"):
+        best = tuned(name)
+        how = {setting: best[setting] for setting in ("inner_lr", "inner_clip")}
+        made[name] = (
+            il.ALGORITHMS[name](il.models.mlp(2, 1), inner_steps=STEPS, **how),
+            best["lr"],
+        )
     for name in ("anp", "mbml"):
         if name in il.ALGORITHMS:
             made[name] = (il.ALGORITHMS[name](inputs=2), 1e-3)
@@ -62,13 +64,21 @@ def main() -> None:
     asked = parser.parse_args()
     torch.set_num_threads(1)
     if asked.tune:
-        return tune(asked.tune, asked.out.with_name("mixture-tuning.json"))
+        tune(asked.tune, asked.out.with_name(TUNED))
+        return
     for seed in asked.seeds:
         for name in asked.learners:
             row = one(name, seed, asked.tasks, asked.runs / f"{name}-{asked.tasks}-{seed}")
             keep(asked.out, row)
             print(json.dumps(row), flush=True)
-    return None
+
+
+def tuned(name: str) -> dict[str, float]:
+    """The setting that did best on meta-validation tasks."""
+    found = json.loads((Path(__file__).parent / "results" / TUNED).read_text())
+    return min(
+        (row for row in found["rows"] if row["learner"] == name), key=lambda r: r["validation_mse"]
+    )
 
 
 def tune(names: list[str], path: Path) -> None:
@@ -76,7 +86,7 @@ def tune(names: list[str], path: Path) -> None:
     tasks, rows = il.tasks.mixture(), []
     for name, inner_lr, clip, lr in product(names, (0.01, 0.03, 0.1), (1.0, 10.0), (1e-3, 3e-3)):
         net, settings = il.models.mlp(2, 1), {"inner_lr": inner_lr, "inner_clip": clip}
-        learner = il.ALGORITHMS[name](net, inner_steps=5, **settings)
+        learner = il.ALGORITHMS[name](net, inner_steps=STEPS, **settings)
         run = il.train(
             learner,
             tasks,
@@ -86,7 +96,14 @@ def tune(names: list[str], path: Path) -> None:
             validate_every=0,
         )
         found = il.evaluate(learner, run.meta, tasks.validation, episodes=VALIDATION)
-        how = {"learner": name, **settings, "inner_steps": 5, "lr": lr, "tasks": TUNING, "seed": 0}
+        how = {
+            "learner": name,
+            **settings,
+            "inner_steps": STEPS,
+            "lr": lr,
+            "tasks": TUNING,
+            "seed": 0,
+        }
         rows.append({**how, "validation_mse": found.mean, "median": float(found.values.median())})
         print(json.dumps(rows[-1]), flush=True)
         path.write_text(json.dumps({"episodes": VALIDATION, "rows": rows}, indent=1) + "\n")

@@ -143,3 +143,23 @@ def test_what_cannot_place_a_task_says_so():
         signature(made, made.init(), dims=0)
     with pytest.raises(InputError, match="meta_batch at least 2"):
         contrastive(il.tasks.linear().train, meta_batch=1)
+
+
+def test_families_known_at_meta_training_guide_a_map_of_other_tasks():
+    tasks = il.tasks.mixture()
+    own = il.structure.contrastive(tasks.train, steps=100)
+    led = il.structure.guided(own, tasks.train, episodes=2_000, steps=300)
+    found = [
+        il.structure.task_map(each, tasks.test, episodes=150, seeds=1).agreement.values.item()
+        for each in (own, led)
+    ]
+    assert found[1] > found[0] + 0.1
+    again = il.structure.guided(own, tasks.train, episodes=2_000, steps=300)
+    support = tasks.test.sample(tasks=1)[0].support
+    assert torch.equal(led(support).mean, again(support).mean)
+
+
+def test_a_map_is_guided_only_by_families_that_are_known():
+    tasks = il.tasks.sinusoids()
+    with pytest.raises(il.InputError, match="no known families that could guide a map"):
+        il.structure.guided(il.structure.contrastive(tasks.train, steps=1), tasks.train)

@@ -21,9 +21,12 @@ from innerloop.cli.console import (
     tell,
 )
 from innerloop.cli.evaluate import as_asked
+from innerloop.core import Meta
+from innerloop.episodes import Stream
 from innerloop.evaluation.judging import check_episodes
 from innerloop.language import say
-from innerloop.structure import contrastive, from_learner, task_map
+from innerloop.outer import Learner
+from innerloop.structure import TaskEncoder, contrastive, from_learner, guided, task_map
 
 OWN = [
     *("--on", "--split", "--episodes", "--seeds", "--encoder", "--layout", "--groups"),
@@ -44,8 +47,11 @@ def map_tasks(
         int, typer.Option(help="Draws of tasks on which groups are held against known families.")
     ] = 5,
     encoder: Annotated[
-        Literal["learner", "contrastive"],
-        typer.Option(help="What places a task: the learner, or a set encoder trained for it."),
+        Literal["learner", "guided", "contrastive"],
+        typer.Option(
+            help="What places a task: the learner; the same, guided by the families of meta-training tasks; "
+            "or a set encoder trained for it."
+        ),
     ] = "learner",
     layout: Annotated[
         Literal["pca", "tsne"], typer.Option(help="How points become a plane.")
@@ -74,11 +80,7 @@ def map_tasks(
     trained = load(run, device=device)
     asked = {"ways": ways, "shots": shots, "queries": queries}
     learner, tasks = as_asked(trained, on, context.args, OWN, asked)
-    placing = (
-        contrastive(tasks.train)
-        if encoder == "contrastive"
-        else from_learner(learner, trained.meta)
-    )
+    placing = encoder_of(encoder, learner, trained.meta, tasks.train)
     stream = tasks.split(split)
     found = task_map(
         placing, stream, episodes=episodes, seed=seed, seeds=seeds, groups=groups, layout=layout
@@ -93,3 +95,10 @@ def map_tasks(
     else:
         out.print(str(found), markup=False, soft_wrap=True)
     tell(say(f"The map is in {picture} and {page}.", f"任务图已写入 {picture} 与 {page}。"))
+
+
+def encoder_of(name: str, learner: Learner, meta: Meta, train: Stream) -> TaskEncoder:
+    if name == "contrastive":
+        return contrastive(train)
+    own = from_learner(learner, meta)
+    return guided(own, train) if name == "guided" else own

@@ -4,6 +4,7 @@ from innerloop.structure.calibration import Calibration, calibrate
 from innerloop.structure.contrastive import contrastive
 from innerloop.structure.encoder import from_learner
 from innerloop.structure.familiar import Auroc, Firing, auroc, firing
+from innerloop.structure.guided import guided
 from innerloop.structure.map import Agreement, TaskMap, task_map
 from innerloop.structure.nearest import Related, TaskIndex, warm_start
 from innerloop.structure.point import Point, TaskEncoder, coordinates
@@ -33,6 +34,7 @@ __all__ = [
     "coordinates",
     "firing",
     "from_learner",
+    "guided",
     "probe",
     "regret_at_k",
     "signature",
