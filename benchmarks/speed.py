@@ -34,7 +34,7 @@ TARGETS = [  # workloads, least ratio to every loop, to the best JAX, least shar
     (("conv4-anil",), 2.0, 2.0, None),
     (SINUSOIDS, 30.0, 1.0, None),
     (GENERAL, 2.0, None, None),
-    (("protonet",), 1.0, None, None),
+    (("protonet", "neural-process", "in-context"), 1.0, None, None),
 ]
 MB_PER_INNER_STEP = 1.0
 SUPPLY = 0.03
