@@ -16,7 +16,7 @@ from innerloop.models import MODELS, SEQUENCE_MODELS
 from innerloop.models.network import Model
 from innerloop.outer import Learner
 from innerloop.outer.learner import settings_of
-from innerloop.tasks import Tasks
+from innerloop.tasks import Tasks, TextInputs
 
 RAW = ("nearest_neighbour", "nearest_centroid", "prior_fitted")  # take inputs as they are
 
@@ -102,6 +102,8 @@ def takes_numbers(constructor: Any, tasks: Tasks) -> bool:
 def model_for(tasks: Tasks, name: str | None, *, outputs: int | None, **further: Any) -> Model:
     """A built-in model of the right sizes, or what "package.module:function" makes."""
     images = len(tasks.input_shape) == 3
+    if name is None and takes_mix(tasks):
+        name = "sentences"
     if name is None:
         name = ("resnet6" if outputs is None else "conv4") if images else "mlp"
     if ":" in name:
@@ -113,6 +115,8 @@ def model_for(tasks: Tasks, name: str | None, *, outputs: int | None, **further:
         for size in tasks.input_shape:
             inputs *= size
         return MODELS[name](inputs, outputs, **further)
+    if name == "sentences":
+        return sentences_for(tasks, outputs, **further)
     if name in SEQUENCE_MODELS:
         if len(tasks.input_shape) != 2:
             raise unfit(tasks, name, "sequences (length, features)", "序列（长度, 特征数）")
@@ -121,6 +125,25 @@ def model_for(tasks: Tasks, name: str | None, *, outputs: int | None, **further:
         raise unfit(tasks, name, "images", "图像")
     channels, size, _ = tasks.input_shape
     return MODELS[name](outputs, channels=channels, size=size, **further)
+
+
+def takes_mix(tasks: Tasks) -> bool:
+    """Whether an input is an encoded sentence with its n-grams beside it."""
+    widths = list(tasks.inputs.widths) if isinstance(tasks.inputs, TextInputs) else []
+    return len(widths) == 2 and widths[1] == "ngrams"
+
+
+def sentences_for(tasks: Tasks, outputs: int | None, **further: Any) -> Model:
+    if not takes_mix(tasks):
+        raise InputError(
+            f"sentences takes an encoder with n-grams beside it, and {tasks.name} has inputs of shape "
+            f"{tasks.input_shape}; use --encoder use+ngrams, or --model mlp.",
+            f"sentences 需要带 n-gram 的编码器，而 {tasks.name} 的输入形状为 {tasks.input_shape}；"
+            "请用 --encoder use+ngrams，或 --model mlp。",
+        )
+    assert isinstance(tasks.inputs, TextInputs)
+    encoded, ngrams = tasks.inputs.widths.values()
+    return MODELS["sentences"](outputs, encoded=encoded, ngrams=ngrams, **further)
 
 
 def unfit(tasks: Tasks, name: str, what: str, zh: str) -> InputError:
