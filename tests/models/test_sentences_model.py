@@ -54,5 +54,5 @@ def test_rows_do_not_depend_on_each_other():
 
 
 def test_a_mix_of_nothing_is_refused():
-    with pytest.raises(InputError, match="mix must be a finite number above 0, got -0.5"):
+    with pytest.raises(InputError, match=r"mix must be a finite number above 0, got -0.5"):
         il.models.sentences(mix=-0.5)

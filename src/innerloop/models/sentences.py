@@ -9,7 +9,6 @@ from torch.nn import functional as F
 from innerloop.errors import InputError
 from innerloop.models.named import named
 
-
 PACE = 10.0  # how much faster than other weights the importance of an n-gram is learnt
 
 
