@@ -28,6 +28,7 @@ ORDER = [  # parts in one line do not import each other
     ("structure",),
     ("adapted",),
     ("reinforcement",),
+    ("chat",),
     ("recipes",),
     ("report", "serve", "bench", "sklearn", "export"),
     ("cli",),

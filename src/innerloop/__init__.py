@@ -29,6 +29,7 @@ from innerloop.algorithms import (
     snail,
     tnp,
 )
+from innerloop.chat import Chat
 from innerloop.core import Episode, Episodes, Examples, Meta, MetaGradient
 from innerloop.errors import InnerloopError, InputError
 from innerloop.evaluation import compare, evaluate

@@ -162,6 +162,8 @@ def is_raw(x: Any) -> bool:
         return is_raw(x[0])
     if isinstance(x, dict):
         return not all(isinstance(value, Tensor | np.ndarray) for value in x.values())
+    if isinstance(x, np.ndarray) and x.dtype.kind in "UTO":  # of sentences
+        return True
     return not isinstance(x, Tensor | np.ndarray | np.generic | int | float)
 
 

@@ -12,6 +12,7 @@ from innerloop import __version__
 from innerloop.cli import usage
 from innerloop.cli.adapt import adapt
 from innerloop.cli.bench import bench
+from innerloop.cli.chat import chat
 from innerloop.cli.chinese import translate
 from innerloop.cli.compare import compare
 from innerloop.cli.console import emit, tell
@@ -83,6 +84,7 @@ app.command("compare")(compare)
 app.command("history")(history)
 app.command("adapt", context_settings=EXTRAS)(adapt)
 app.command("predict")(predict)
+app.command("chat")(chat)
 app.command("map", context_settings=EXTRAS)(map_tasks)
 app.command("probe", context_settings=EXTRAS)(probe)
 app.command("bench")(bench)

@@ -9,12 +9,16 @@ from typing import Annotated, Any
 import typer
 
 from innerloop.cli.console import AsJson, Queries, Shots, Ways, command, emit, out
-from innerloop.cli.names import family_of, family_options, missing, option_names, span
+from innerloop.cli.names import family_of, family_options, meant, missing, option_names, span
 from innerloop.errors import InputError, did_you_mean
 from innerloop.language import say
-from innerloop.tasks import TASKS, image_facts, show, table_facts
+from innerloop.tasks import TASKS, image_facts, show, table_facts, text_facts
 
-FACTS: dict[str, Callable[..., dict[str, Any]]] = {"images": image_facts, "table": table_facts}
+FACTS: dict[str, Callable[..., dict[str, Any]]] = {
+    "images": image_facts,
+    "table": table_facts,
+    "text": text_facts,
+}
 
 
 APART = ("splits", "wrong", "warnings", "guessed", "next", "ready", "problem", "duplicates")
@@ -23,7 +27,7 @@ APART = ("splits", "wrong", "warnings", "guessed", "next", "ready", "problem", "
 @command
 def check(
     context: typer.Context,
-    path: Annotated[str, typer.Argument(help="A folder of images, or a table.")],
+    path: Annotated[str, typer.Argument(help="A folder of images, a table, or sentences.")],
     ways: Ways = None,
     shots: Shots = None,
     queries: Queries = None,
@@ -32,10 +36,12 @@ def check(
     """What your data hold, what is wrong with them, and what was guessed, before any training.
 
     Settings of the tasks are options as well: --size, --grey, --fit, --splits FILE, --by class of
-    a folder; --task, --target, --split of a table. Exit code 2 means that one cannot train yet.
+    a folder; --task, --target, --split of a table; --text-column, --label-column, --task-column of
+    sentences. Exit code 2 means that one cannot train yet.
 
     Example: innerloop tasks check photos --ways 5 --shots 5
     """
+    path = meant(path, context.args)
     family, where = family_of(path)
     options, rest = family_options(path, context.args)
     if rest:

@@ -14,9 +14,16 @@ from innerloop.errors import InputError, did_you_mean
 from innerloop.tasks import TASKS, Tasks
 from innerloop.tasks.base import no_classes
 from innerloop.tasks.tables.reading import is_table
+from innerloop.tasks.text.own import looks_like_text
 
-PATHS = ("images", "table", "function")  # families that a path or package.module:function names
+PATHS = (
+    "images",
+    "table",
+    "text",
+    "function",
+)  # families that a path or package.module:function names
 SHAPE = ("ways", "shots", "queries")
+OF_TEXT = ("--text-column", "--label-column", "--task-column")
 UNSAID = ("inputs", "f", "content", "settings", *SHAPE)  # settings that are no options of their own
 
 
@@ -40,6 +47,16 @@ def tasks_named(name: str, options: dict[str, Any] | None = None, **settings: An
     return make(*where, **given)  # type: ignore[no-any-return]
 
 
+def meant(name: str, arguments: Sequence[str]) -> str:
+    """The name with "text:" or "table:" before it where the options say which of the two a file is."""
+    given = {argument.partition("=")[0] for argument in arguments}
+    if not is_table(name) or family_of(name)[0] not in ("table", "text"):
+        return name
+    if given & set(OF_TEXT):
+        return name if name.startswith("text:") else f"text:{name}"
+    return f"table:{name}" if "--task" in given and ":" not in name else name
+
+
 def missing(make: Any, given: dict[str, Any]) -> list[str]:
     wanted = inspect.signature(make).parameters.values()
     needed = [p.name for p in wanted if p.kind is p.KEYWORD_ONLY and p.default is p.empty]
@@ -47,21 +64,27 @@ def missing(make: Any, given: dict[str, Any]) -> list[str]:
 
 
 def family_of(name: str) -> tuple[str, tuple[str, ...]]:
-    """("omniglot", ()) of a built-in name, ("images", (path,)) of a folder, ("table", (path,))."""
+    """("omniglot", ()) of a built-in name, ("images", (path,)) of a folder, ("table", (path,)) or
+    ("text", (path,)) of a file; "text:PATH" and "table:PATH" say which."""
     if name in TASKS and name not in PATHS:
         return name, ()
+    kind, _, rest = name.partition(":")
+    if rest and kind in ("table", "text"):
+        return kind, (str(Path(rest).expanduser()),)
     path = Path(name).expanduser()
     if path.is_dir():
         return "images", (str(path),)
+    if looks_like_text(path):
+        return "text", (str(path),)
     if is_table(path.name):
         return "table", (str(path),)
     if ":" in name and not path.exists():
         return "function", (name,)
     if path.exists():
         raise InputError(
-            f"TASKS must be a built-in name, a folder of images, or a table (.csv, .tsv, .parquet), "
-            f"but {name!r} is another file; give the folder that its classes are in.",
-            f"TASKS 应为内置名称、图像文件夹或表格（.csv、.tsv、.parquet），而 {name!r} 是其他文件；"
+            f"TASKS must be a built-in name, a folder of images, a table or sentences (.csv, .tsv, "
+            f".parquet, .jsonl), but {name!r} is another file; give the folder that its classes are in.",
+            f"TASKS 应为内置名称、图像文件夹、表格或句子文件（.csv、.tsv、.parquet、.jsonl），而 {name!r} 是其他文件；"
             "请给出包含各类别的文件夹。",
         )
     if os.sep in name or name.startswith(("~", ".")) or "/" in name:

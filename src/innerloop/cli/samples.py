@@ -1,4 +1,4 @@
-"""Support sets and inputs as users have them: folders of images, tables, arrays."""
+"""Support sets and inputs as users have them: folders of images, tables, sentences, arrays."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from innerloop.tasks.tables.reading import (
     require_column,
     values_of,
 )
+from innerloop.tasks.text.reading import read_texts
 
 USUAL = ("label", "target", "class", "y")
 
@@ -44,6 +45,9 @@ def read_support(path: Path, kind: str, inputs: Inputs | None, columns: Sequence
         arrays = read_arrays(path)
         need(path, arrays, "x", "y")
         return Sample(row_names(arrays["x"]), arrays["x"], arrays["y"])
+    if reads_text(inputs):
+        found = read_texts(path, label=columns[0] if columns else None)
+        return Sample(found.texts, found.texts, found.labels)
     if is_table(path.name):
         frame = read_table(path)
         names = target_columns(path, frame, inputs, columns)
@@ -90,6 +94,9 @@ def read_inputs(paths: Sequence[Path], inputs: Inputs | None) -> list[Sample]:
             arrays = read_arrays(path)
             need(path, arrays, "x")
             samples.append(Sample(row_names(arrays["x"]), arrays["x"], None))
+        elif reads_text(inputs):
+            found = read_texts(path, labelled=False)
+            samples.append(Sample(found.texts, found.texts, None))
         elif is_table(path.name):
             frame = read_table(path)
             samples.append(Sample(row_names(frame), features(path, frame, inputs), None))
@@ -97,6 +104,10 @@ def read_inputs(paths: Sequence[Path], inputs: Inputs | None) -> list[Sample]:
             raise not_readable(path, "images, folders of them, tables, .npz or .npy")
     images = [Sample([str(file) for file in files], files, None)] if files else []
     return images + samples
+
+
+def reads_text(inputs: Inputs | None) -> bool:
+    return inputs is not None and inputs.name == "text"
 
 
 def images_in(path: Path) -> list[Path]:

@@ -10,7 +10,15 @@ import typer
 from innerloop.adapted import Run
 from innerloop.adapted import train as train_run
 from innerloop.cli.console import AsJson, Device, Queries, Seed, Shots, Ways, command, emit, tell
-from innerloop.cli.names import family_of, family_options, option_names, span, stem, tasks_named
+from innerloop.cli.names import (
+    family_of,
+    family_options,
+    meant,
+    option_names,
+    span,
+    stem,
+    tasks_named,
+)
 from innerloop.cli.settings import constructor_of, read_settings
 from innerloop.errors import InputError
 from innerloop.language import say
@@ -35,7 +43,8 @@ def train(
     tasks: Annotated[
         str,
         typer.Argument(
-            help="A built-in family (innerloop tasks list), a folder of images, or a table."
+            help="A built-in family (innerloop tasks list), a folder of images, a table, or a "
+            "file of sentences."
         ),
     ],
     algorithm: Annotated[
@@ -96,6 +105,7 @@ def train(
     Example: innerloop train omniglot --algorithm maml --inner-lr 0.4 --out runs/first
     """
     constructor_of(algorithm)
+    tasks = meant(tasks, context.args)
     options, rest = family_options(tasks, context.args)
     settings = read_settings(algorithm, rest, [*OWN, *option_names(tasks)])
     stop_at, column = figure_or_column(tasks, target, stop_at)

@@ -9,11 +9,12 @@ from innerloop.models.network import Network
 from innerloop.models.recurrent import recurrent
 from innerloop.models.resnet6 import resnet6
 from innerloop.models.resnet12 import resnet12
+from innerloop.models.sentences import sentences
 from innerloop.models.transformer import transformer
 
 IMAGE_MODELS = {"conv4": conv4, "resnet6": resnet6, "resnet12": resnet12}
 SEQUENCE_MODELS = {"transformer": transformer, "recurrent": recurrent}
-MODELS = {"mlp": mlp, **IMAGE_MODELS, **SEQUENCE_MODELS}
+MODELS = {"mlp": mlp, "sentences": sentences, **IMAGE_MODELS, **SEQUENCE_MODELS}
 
 __all__ = [
     "IMAGE_MODELS",

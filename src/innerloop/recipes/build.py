@@ -16,8 +16,9 @@ from innerloop.models import MODELS, SEQUENCE_MODELS
 from innerloop.models.network import Model
 from innerloop.outer import Learner
 from innerloop.outer.learner import settings_of
-from innerloop.tasks import Tasks
+from innerloop.tasks import Tasks, TextInputs
 
+TEXTS = ("xsid", "clinc150")  # whose recipes are for the mix of two encoders
 RAW = ("nearest_neighbour", "nearest_centroid", "prior_fitted")  # take inputs as they are
 
 
@@ -50,6 +51,18 @@ RECIPES: dict[tuple[str, str], Recipe] = {
 }
 # Tasks of a table have few ways, so that several make a step; there are few tasks, so steps are few.
 RECIPES["table", "protonet"] = Recipe(training={"steps": 1_000, "meta_batch": 16, "lr": 1e-3})
+# Sentences: what is learnt of some domains or languages soon fits them alone, so steps are few and ways
+# many; chosen on meta-validation domains and languages.
+RECIPES["xsid", "ridge"] = Recipe(
+    settings={"strength": 0.3},
+    model={"width": 512},
+    training={"steps": 100, "meta_batch": 8, "lr": 1e-3, "ways": 8, "shots": 1, "queries": 5},
+)
+RECIPES["clinc150", "ridge"] = Recipe(
+    settings={"strength": 0.3},
+    model={"mix": 0.5},
+    training={"steps": 100, "meta_batch": 4, "lr": 3e-4, "ways": 60, "shots": 1, "queries": 3},
+)
 
 
 def recipe_for(tasks: str, algorithm: str) -> Recipe:
@@ -88,7 +101,8 @@ def learner_for(
         return constructor(**settings)  # of raw inputs
     outputs = None if headless else tasks.outputs
     if model is None:
-        model = model_for(tasks, None, outputs=outputs, **recipe.model)
+        further = recipe.model if tasks.name not in TEXTS or takes_mix(tasks) else {}
+        model = model_for(tasks, None, outputs=outputs, **further)
     elif isinstance(model, str):
         model = model_for(tasks, model, outputs=outputs)
     return constructor(model, **settings)
@@ -102,6 +116,8 @@ def takes_numbers(constructor: Any, tasks: Tasks) -> bool:
 def model_for(tasks: Tasks, name: str | None, *, outputs: int | None, **further: Any) -> Model:
     """A built-in model of the right sizes, or what "package.module:function" makes."""
     images = len(tasks.input_shape) == 3
+    if name is None and takes_mix(tasks):
+        name = "sentences"
     if name is None:
         name = ("resnet6" if outputs is None else "conv4") if images else "mlp"
     if ":" in name:
@@ -113,6 +129,8 @@ def model_for(tasks: Tasks, name: str | None, *, outputs: int | None, **further:
         for size in tasks.input_shape:
             inputs *= size
         return MODELS[name](inputs, outputs, **further)
+    if name == "sentences":
+        return sentences_for(tasks, outputs, **further)
     if name in SEQUENCE_MODELS:
         if len(tasks.input_shape) != 2:
             raise unfit(tasks, name, "sequences (length, features)", "序列（长度, 特征数）")
@@ -121,6 +139,25 @@ def model_for(tasks: Tasks, name: str | None, *, outputs: int | None, **further:
         raise unfit(tasks, name, "images", "图像")
     channels, size, _ = tasks.input_shape
     return MODELS[name](outputs, channels=channels, size=size, **further)
+
+
+def takes_mix(tasks: Tasks) -> bool:
+    """Whether an input is an encoded sentence with its n-grams beside it."""
+    widths = list(tasks.inputs.widths) if isinstance(tasks.inputs, TextInputs) else []
+    return len(widths) == 2 and widths[1] == "ngrams"
+
+
+def sentences_for(tasks: Tasks, outputs: int | None, **further: Any) -> Model:
+    if not takes_mix(tasks):
+        raise InputError(
+            f"sentences takes an encoder with n-grams beside it, and {tasks.name} has inputs of shape "
+            f"{tasks.input_shape}; use --encoder use+ngrams, or --model mlp.",
+            f"sentences 需要带 n-gram 的编码器，而 {tasks.name} 的输入形状为 {tasks.input_shape}；"
+            "请用 --encoder use+ngrams，或 --model mlp。",
+        )
+    assert isinstance(tasks.inputs, TextInputs)
+    encoded, ngrams = tasks.inputs.widths.values()
+    return MODELS["sentences"](outputs, encoded=encoded, ngrams=ngrams, **further)
 
 
 def unfit(tasks: Tasks, name: str, what: str, zh: str) -> InputError:

@@ -10,6 +10,7 @@ from innerloop.structure.nearest import Related, TaskIndex, warm_start
 from innerloop.structure.point import Point, TaskEncoder, coordinates
 from innerloop.structure.probe import Probe, probe
 from innerloop.structure.regret import Regret, regret_at_k
+from innerloop.structure.scope import Scope, nearness, scope
 from innerloop.structure.shape import Shape
 from innerloop.structure.signature import signature
 from innerloop.structure.trust import Trust, trust_of
@@ -23,6 +24,7 @@ __all__ = [
     "Probe",
     "Regret",
     "Related",
+    "Scope",
     "Shape",
     "TaskEncoder",
     "TaskIndex",
@@ -35,8 +37,10 @@ __all__ = [
     "firing",
     "from_learner",
     "guided",
+    "nearness",
     "probe",
     "regret_at_k",
+    "scope",
     "signature",
     "task_map",
     "trust_of",

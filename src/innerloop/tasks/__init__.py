@@ -20,6 +20,17 @@ from innerloop.tasks.omniglot import omniglot
 from innerloop.tasks.show import show
 from innerloop.tasks.small import pmlb, structural
 from innerloop.tasks.tables import TableInputs, table, table_facts
+from innerloop.tasks.text import (
+    TextInputs,
+    banking77,
+    clinc150,
+    full_way,
+    hwu64,
+    out_of_scope,
+    text,
+    text_facts,
+    xsid,
+)
 
 TASKS: dict[str, Any] = {
     "sinusoids": sinusoids,
@@ -35,8 +46,14 @@ TASKS: dict[str, Any] = {
     "completion": completion,
     "interpolated": interpolated,
     "images": images,
+    "clinc150": clinc150,
+    "banking77": banking77,
+    "hwu64": hwu64,
+    "xsid": xsid,
+    "full_way": full_way,
     "function": function,
     "table": table,
+    "text": text,
 }
 
 __all__ = [
@@ -45,13 +62,16 @@ __all__ = [
     "ImageInputs",
     "ImageStream",
     "TableInputs",
+    "TextInputs",
     "Tasks",
     "arrays",
     "data",
     "dataset",
     "image_facts",
     "interpolate",
+    "out_of_scope",
     "show",
     "table_facts",
+    "text_facts",
     *TASKS,
 ]

@@ -1,5 +1,5 @@
-"""The images of a zip archive, or of the folder that was extracted from it; a table, or what it
-was packed from."""
+"""The images of a zip archive, or of the folder that was extracted from it; any other file, or what
+it was packed from."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from innerloop.errors import InputError
 def members(path: Path) -> Iterator[tuple[str, bytes]]:
     """Its PNGs in the order of their names: ("images_background/Korean/.../0542_01.png", bytes).
 
-    Of a table ("iris.tsv.gz", or "iris.tsv") there is one member, unpacked: ("iris.tsv", bytes).
+    Of any other file ("iris.tsv.gz", or "iris.tsv") there is one member, unpacked.
     """
-    if is_table(path):
+    if is_single(path):
         yield path.name.removesuffix(".gz"), unpacked(path)
         return
     if path.is_dir():
@@ -34,8 +34,8 @@ def members(path: Path) -> Iterator[tuple[str, bytes]]:
         raise unreadable(path, problem) from problem
 
 
-def is_table(path: Path) -> bool:
-    return path.name.removesuffix(".gz").endswith(".tsv")
+def is_single(path: Path) -> bool:
+    return path.suffix != ".zip" and not path.is_dir()
 
 
 def unpacked(path: Path) -> bytes:
@@ -48,8 +48,8 @@ def unpacked(path: Path) -> bytes:
 
 
 def count(path: Path) -> int:
-    """How many images it has; 1 for a table."""
-    if is_table(path):
+    """How many images it has; 1 for a file that is no archive."""
+    if is_single(path):
         return 1
     if path.is_dir():
         return sum(1 for _ in path.rglob("*.png"))

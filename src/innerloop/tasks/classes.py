@@ -111,6 +111,7 @@ class ClassStream(Stream):
         name, size = self.bank.names[smallest], int(self.bank.sizes[smallest])
         shots, queries = ends(self.shots)[0], ends(self.queries)[0]
         remedy = "--queries" if shots < size else "--shots"
+        unit, zh = getattr(self.bank, "unit", ("images", "张图像"))
         if self.small == "leave out":
             return InputError(
                 f"a task of {spelt(self.ways)} ways needs as many classes with shots + queries "
@@ -121,9 +122,9 @@ class ClassStream(Stream):
                 f"{name!r} 有 {size} 个）；请减小 {remedy} 或 --ways。",
             )
         return InputError(
-            f"shots + queries must fit the smallest class: '{name}' has {size} images, "
+            f"shots + queries must fit the smallest class: '{name}' has {size} {unit}, "
             f"got {shots} + {queries}; lower {remedy}.",
-            f"shots + queries 不能超过最小类别的图像数：“{name}”有 {size} 张图像，"
+            f"shots + queries 不能超过最小类别的样本数：“{name}”有 {size} {zh}，"
             f"收到 {shots} + {queries}；请减小 {remedy}。",
         )
 
@@ -134,7 +135,7 @@ class ClassStream(Stream):
     def draw(self, draws: Draws) -> Episodes:
         ways, shots = most(self.ways), most(self.shots)
         many, asked = (drawn(draws, span) for span in (self.ways or 0, self.shots))  # (T,), (T,)
-        classes = self.fit[draws.choose(ways, len(self.fit))]  # (T, N)
+        classes = self.choose(draws, ways)  # (T, N)
         sizes = self.bank.sizes[classes]
         picks = draws.choose(shots + most(self.queries), sizes)  # (T, N, K + Q/N)
         # a class gives the shots drawn, or what is left beside the fewest queries
@@ -154,6 +155,10 @@ class ClassStream(Stream):
             task=torch.from_numpy(draws.episodes),
             classes=torch.from_numpy(np.where(there, classes, -1)),
         )
+
+    def choose(self, draws: Draws, ways: int) -> np.ndarray:
+        """(T, N) the numbers of each task's classes, in the order of their positions."""
+        return self.fit[draws.choose(ways, len(self.fit))]
 
     def _side(
         self,

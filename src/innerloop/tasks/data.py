@@ -40,12 +40,22 @@ class DataSet:
     unit: tuple[str, str] = ("images", "张图像")
 
 
+def files_of(name: str) -> dict[str, str]:
+    """path -> digest of each file of a set of sentences."""
+    text = (files("innerloop.tasks") / "splits" / "text.json").read_text("utf-8")
+    return dict(json.loads(text)[name])
+
+
 def tables_of_pmlb() -> dict[str, str]:
     """path -> digest of its table."""
     text = (files("innerloop.tasks") / "splits" / "pmlb.json").read_text("utf-8")
     return {f"{n}/{n}.tsv.gz": found["digest"] for n, found in json.loads(text)["sets"].items()}
 
 
+FILES = ("files", "个文件")
+HWU = (
+    "CrossValidation/autoGeneFromRealAnno/autoGene_2018_03_22-13_01_25_169/CrossValidation/KFold_1"
+)
 SETS = {
     "omniglot": DataSet(
         name="omniglot",
@@ -70,6 +80,61 @@ SETS = {
         items=192,
         archives=tables_of_pmlb(),
         unit=("tables", "个表格"),
+    ),
+    "clinc150": DataSet(
+        name="clinc150",
+        about="23,700 sentences of 150 intents in 10 domains, and of none",
+        licence="CC BY 3.0",
+        folder="clinc150/data",
+        url="https://github.com/clinc/oos-eval/raw/828f809/data/",
+        page="https://github.com/clinc/oos-eval/tree/828f809/data",
+        items=2,
+        archives=files_of("clinc150"),
+        unit=FILES,
+    ),
+    "banking77": DataSet(
+        name="banking77",
+        about="13,083 sentences of 77 intents of a bank's customers",
+        licence="CC BY 4.0",
+        folder="banking77/banking_data",
+        url="https://github.com/PolyAI-LDN/task-specific-datasets/raw/57ec275/banking_data/",
+        page="https://github.com/PolyAI-LDN/task-specific-datasets/tree/57ec275/banking_data",
+        items=2,
+        archives=files_of("banking77"),
+        unit=FILES,
+    ),
+    "hwu64": DataSet(
+        name="hwu64",
+        about="11,036 sentences of 64 intents in 18 scenarios of a home assistant (fold 1)",
+        licence="CC BY 4.0",
+        folder="hwu64/KFold_1",
+        url=f"https://github.com/xliuhw/NLU-Evaluation-Data/raw/f6071b4/{HWU}/",
+        page=f"https://github.com/xliuhw/NLU-Evaluation-Data/tree/f6071b4/{HWU}",
+        items=128,
+        archives=files_of("hwu64"),
+        unit=FILES,
+    ),
+    "xsid": DataSet(
+        name="xsid",
+        about="dialogue intents in 19 languages and dialects, 800 sentences in each",
+        licence="CC BY-SA 4.0",
+        folder="xsid/data/xSID-0.7",
+        url="https://github.com/mainlp/xsid/raw/761d926/data/xSID-0.7/",
+        page="https://github.com/mainlp/xsid/tree/761d926/data/xSID-0.7",
+        items=38,
+        archives=files_of("xsid"),
+        unit=FILES,
+    ),
+    "intent_fewshot_splits": DataSet(
+        name="intent_fewshot_splits",
+        about="the 5-shot and 10-shot splits of CLINC150, BANKING77 and HWU64 that papers use",
+        licence="as the three sets",
+        folder="intent_fewshot_splits/Datasets",
+        url="https://github.com/jianguoz/Few-Shot-Intent-Detection/raw/fa95533/Datasets/",
+        page="https://github.com/jianguoz/Few-Shot-Intent-Detection/tree/fa95533/Datasets",
+        items=30,
+        archives=files_of("intent_fewshot_splits"),
+        unit=FILES,
     ),
 }
 

@@ -144,7 +144,7 @@ def test_replace_refuses_what_a_bank_cannot_give(changes, sentence):
 def test_errors_speak_chinese():
     use_language("zh")
     try:
-        with pytest.raises(InputError, match="不能超过最小类别的图像数：“g0/00”有 5 张图像"):
+        with pytest.raises(InputError, match="不能超过最小类别的样本数：“g0/00”有 5 张图像"):
             stream(numbered_bank([5, 9]), ways=2, shots=3, queries=3)
     finally:
         use_language(None)
