@@ -12,12 +12,13 @@ from typing import Any
 
 from innerloop.algorithms import ALGORITHMS
 from innerloop.errors import InputError, not_one_of
-from innerloop.models import MODELS, SEQUENCE_MODELS
+from innerloop.models import MODELS, ROW_MODELS, SEQUENCE_MODELS
 from innerloop.models.network import Model
 from innerloop.outer import Learner
 from innerloop.outer.learner import settings_of
 from innerloop.tasks import Tasks
 
+REWEIGHTED = ("phenopackets",)  # inputs of thousands of numbers, tasks too few to learn a network from
 RAW = ("nearest_neighbour", "nearest_centroid", "prior_fitted")  # take inputs as they are
 
 
@@ -49,6 +50,10 @@ RECIPES: dict[tuple[str, str], Recipe] = {
     for name in ("maml", "fomaml")
 }
 # Tasks of a table have few ways, so that several make a step; there are few tasks, so steps are few.
+RECIPES["phenopackets", "protonet"] = Recipe(
+    settings={"distance": "cosine"},
+    training={"steps": 300, "meta_batch": 4, "lr": 1e-2, "ways": 20, "shots": 1, "queries": 2},
+)
 RECIPES["table", "protonet"] = Recipe(training={"steps": 1_000, "meta_batch": 16, "lr": 1e-3})
 
 
@@ -103,12 +108,14 @@ def model_for(tasks: Tasks, name: str | None, *, outputs: int | None, **further:
     """A built-in model of the right sizes, or what "package.module:function" makes."""
     images = len(tasks.input_shape) == 3
     if name is None:
+        few = outputs is None and tasks.name in REWEIGHTED
         name = ("resnet6" if outputs is None else "conv4") if images else "mlp"
+        name = "reweighted" if few else name
     if ":" in name:
         return imported(name)
     if name not in MODELS:
         raise not_one_of("--model", MODELS, name, "package.module:function")
-    if name == "mlp":
+    if name in ROW_MODELS:
         inputs = 1
         for size in tasks.input_shape:
             inputs *= size

@@ -15,6 +15,7 @@ from innerloop.tasks.glyphs import glyphs
 from innerloop.tasks.images import ImageBank, ImageInputs, ImageStream, image_facts, images
 from innerloop.tasks.interpolated import interpolate, interpolated
 from innerloop.tasks.linear_regression import linear_regression
+from innerloop.tasks.medicine import FindingInputs, phenopackets
 from innerloop.tasks.mixture import mixture
 from innerloop.tasks.omniglot import omniglot
 from innerloop.tasks.show import show
@@ -32,6 +33,7 @@ TASKS: dict[str, Any] = {
     "omniglot": omniglot,
     "pmlb": pmlb,
     "structural": structural,
+    "phenopackets": phenopackets,
     "completion": completion,
     "interpolated": interpolated,
     "images": images,
@@ -41,6 +43,7 @@ TASKS: dict[str, Any] = {
 
 __all__ = [
     "TASKS",
+    "FindingInputs",
     "ImageBank",
     "ImageInputs",
     "ImageStream",
