@@ -16,10 +16,10 @@ from innerloop.models import MODELS, ROW_MODELS, SEQUENCE_MODELS
 from innerloop.models.network import Model
 from innerloop.outer import Learner
 from innerloop.outer.learner import settings_of
-from innerloop.tasks import Tasks
+from innerloop.tasks import FindingInputs, Tasks
 
 REWEIGHTED = ("phenopackets",)  # inputs of thousands of numbers, tasks too few to learn a network from
-RAW = ("nearest_neighbour", "nearest_centroid", "prior_fitted")  # take inputs as they are
+RAW = ("nearest_neighbour", "nearest_centroid", "prior_fitted", "semantic")  # take inputs as they are
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,7 @@ RECIPES["phenopackets", "protonet"] = Recipe(
     settings={"distance": "cosine"},
     training={"steps": 300, "meta_batch": 4, "lr": 1e-2, "ways": 20, "shots": 1, "queries": 2},
 )
+RECIPES["phenopackets", "semantic"] = Recipe(training={"ways": 20, "shots": 2, "queries": 2})
 RECIPES["table", "protonet"] = Recipe(training={"steps": 1_000, "meta_batch": 16, "lr": 1e-3})
 
 
@@ -85,6 +86,8 @@ def learner_for(
     settings = {**recipe.settings, **settings}
     if tasks.kind == "classification" and "classes" in settings_of(constructor):
         settings.setdefault("classes", getattr(tasks.train, "class_count", None))
+    if isinstance(tasks.inputs, FindingInputs) and "kinds" in settings_of(constructor):
+        settings = {"terms": dict(tasks.inputs.terms), "kinds": dict(tasks.inputs.kinds), **settings}
     if "targets" in settings_of(constructor):  # it makes its own network, over features or numbers
         settings.setdefault("targets", 0 if tasks.kind == "classification" else tasks.targets)
         settings.setdefault("inputs", math.prod(tasks.input_shape))
