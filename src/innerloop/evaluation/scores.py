@@ -21,6 +21,7 @@ NAMES_ZH = {
     "fine-tuned head": "微调输出层",
     "nearest neighbour": "最近邻",
     "nearest centroid": "最近质心",
+    "time only": "仅用时间",
 }
 
 TITLES = {

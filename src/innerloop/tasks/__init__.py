@@ -15,7 +15,7 @@ from innerloop.tasks.glyphs import glyphs
 from innerloop.tasks.images import ImageBank, ImageInputs, ImageStream, image_facts, images
 from innerloop.tasks.interpolated import interpolate, interpolated
 from innerloop.tasks.linear_regression import linear_regression
-from innerloop.tasks.medicine import FindingInputs, phenopackets
+from innerloop.tasks.medicine import FindingInputs, heart, parkinsons, phenopackets
 from innerloop.tasks.mixture import mixture
 from innerloop.tasks.omniglot import omniglot
 from innerloop.tasks.show import show
@@ -34,6 +34,8 @@ TASKS: dict[str, Any] = {
     "pmlb": pmlb,
     "structural": structural,
     "phenopackets": phenopackets,
+    "parkinsons": parkinsons,
+    "heart": heart,
     "completion": completion,
     "interpolated": interpolated,
     "images": images,

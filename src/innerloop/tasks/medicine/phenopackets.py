@@ -17,6 +17,7 @@ from innerloop.tasks.medicine.bank import PatientBank, PatientStream, Rows
 from innerloop.tasks.medicine.blocks import splits_of
 from innerloop.tasks.medicine.findings import FindingInputs
 from innerloop.tasks.medicine.patients import Patient, cohort
+from innerloop.tasks.medicine.words import RESEARCH
 
 
 @checked()
@@ -91,10 +92,6 @@ def picked(rows: Rows, numbers: np.ndarray) -> Rows:
     return Rows(starts, rows.columns[at], rows.values[at], rows.width)
 
 
-RESEARCH = (
-    "This is research software and no medical device: its answers are no diagnosis.",
-    "本软件仅供研究，不是医疗器械：其答案不构成诊断。",
-)
 LEAK = (
     "Excluded findings leak the disease, since curators went through a checklist for each: untrained "
     "word counts reach 88 % with them and 74 % without (5-way 1-shot), so headline figures are of "
