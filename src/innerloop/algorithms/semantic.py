@@ -78,7 +78,9 @@ class Semantic:
 
     def adapt(self, meta: Meta, support: Examples, *, generator: Generator | None = None) -> Tree:
         require_classes("semantic", support)
-        return self._learn(self._row(self.network.apply(*_split(meta), support.x), support.x), support)
+        return self._learn(
+            self._row(self.network.apply(*_split(meta), support.x), support.x), support
+        )
 
     def predict(self, meta: Meta, fast: Tree, x: Tree) -> Tensor:
         return self._answer(meta, fast, self._row(self.network.apply(*_split(meta), x), x))
@@ -128,7 +130,10 @@ class Semantic:
         reach = torch.zeros_like(has)
         for column in above.T:
             reach = torch.maximum(reach, found[:, column])
-        features, person = F.normalize(features.flatten(1), dim=1), F.normalize(x[:, a + b :], dim=1)
+        features, person = (
+            F.normalize(features.flatten(1), dim=1),
+            F.normalize(x[:, a + b :], dim=1),
+        )
         return Row(features, person, has, has_kind, share, reach / own.clamp(min=1e-9))
 
     def opinions(self, fast: Tree, row: Row) -> Tensor:

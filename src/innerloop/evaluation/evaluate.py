@@ -14,6 +14,7 @@ from innerloop.errors import InputError
 from innerloop.evaluation.baselines import Baseline, LeftOut, untrained_baselines
 from innerloop.evaluation.judging import BATCH, score
 from innerloop.evaluation.scores import Scores
+from innerloop.language import say
 from innerloop.likelihoods import Likelihood
 from innerloop.outer import Learner
 from innerloop.tasks import Tasks
@@ -87,7 +88,9 @@ def evaluate(
         note = getattr(baseline, "note", "")
         there = baseline.stream(stream) if isinstance(baseline, Baseline) else stream
         beside[name] = score(rival, rival_meta, there, episodes=count, note=note, **how)
-    return replace(scores, baselines=beside, left_out=tuple(left_out))
+    said = getattr(getattr(contender, "inputs", None), "notice", ())
+    notice = say(*said) if said else ""
+    return replace(scores, baselines=beside, left_out=tuple(left_out), notice=notice)
 
 
 def like(tasks: Tasks, stream: Stream) -> Tasks:

@@ -18,8 +18,15 @@ from innerloop.outer import Learner
 from innerloop.outer.learner import settings_of
 from innerloop.tasks import FindingInputs, Tasks
 
-REWEIGHTED = ("phenopackets",)  # inputs of thousands of numbers, tasks too few to learn a network from
-RAW = ("nearest_neighbour", "nearest_centroid", "prior_fitted", "semantic")  # take inputs as they are
+REWEIGHTED = (
+    "phenopackets",
+)  # inputs of thousands of numbers, tasks too few to learn a network from
+RAW = (
+    "nearest_neighbour",
+    "nearest_centroid",
+    "prior_fitted",
+    "semantic",
+)  # take inputs as they are
 
 
 @dataclass(frozen=True)
@@ -87,7 +94,11 @@ def learner_for(
     if tasks.kind == "classification" and "classes" in settings_of(constructor):
         settings.setdefault("classes", getattr(tasks.train, "class_count", None))
     if isinstance(tasks.inputs, FindingInputs) and "kinds" in settings_of(constructor):
-        settings = {"terms": dict(tasks.inputs.terms), "kinds": dict(tasks.inputs.kinds), **settings}
+        settings = {
+            "terms": dict(tasks.inputs.terms),
+            "kinds": dict(tasks.inputs.kinds),
+            **settings,
+        }
     if "targets" in settings_of(constructor):  # it makes its own network, over features or numbers
         settings.setdefault("targets", 0 if tasks.kind == "classification" else tasks.targets)
         settings.setdefault("inputs", math.prod(tasks.input_shape))

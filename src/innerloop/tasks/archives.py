@@ -29,7 +29,9 @@ def members(path: Path) -> Iterator[tuple[str, bytes]]:
         return
     if path.is_dir():
         files = {file.relative_to(path.parent).as_posix(): file for file in path.rglob("*.png")}
-        files = files or {packet_name(f.as_posix()): f for f in path.rglob("*.json") if is_packet(f)}
+        files = files or {
+            packet_name(f.as_posix()): f for f in path.rglob("*.json") if is_packet(f)
+        }
         for name in sorted(files):
             yield name, files[name].read_bytes()
         return

@@ -149,7 +149,10 @@ class PatientStream(ClassStream):
         classes = self.fit[draws.choose(most(self.ways), len(self.fit))]  # (T, N)
         generators = draws.generators()
         picks = np.array(
-            [[self.parted(c, rng) for c in row] for row, rng in zip(classes, generators, strict=True)]
+            [
+                [self.parted(c, rng) for c in row]
+                for row, rng in zip(classes, generators, strict=True)
+            ]
         )  # (T, N, K + Q/N)
         there = np.arange(classes.shape[1]) < many[:, None]
         classes = np.where(there, classes, 0)
@@ -181,5 +184,3 @@ class PatientStream(ClassStream):
             f"未能从不同文献中为 {self.bank.names[disease]!r} 找到 {self.shots} + {self.queries} 名患者；"
             "请减小 --shots 或 --queries。",
         )
-
-

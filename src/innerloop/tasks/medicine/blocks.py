@@ -49,7 +49,10 @@ def splits_of(patients: Sequence[Patient], seed: int = 0) -> dict[str, str]:
     for patient in patients:
         sizes[patient.disease][patient.publication] += 1
     rich = {block[d] for d, found in sizes.items() if parts(found.values(), RICH, RICH)}
-    return {disease: split_of(name, seed) if name in rich else "train" for disease, name in block.items()}
+    return {
+        disease: split_of(name, seed) if name in rich else "train"
+        for disease, name in block.items()
+    }
 
 
 def split_of(block: str, seed: int) -> str:

@@ -21,8 +21,14 @@ from innerloop.tasks.inputs import INPUTS
 from innerloop.tasks.medicine.bank import Rows
 from innerloop.tasks.medicine.ontology import Ontology, ontology
 from innerloop.tasks.medicine.patients import Patient, patient_of
+from innerloop.tasks.medicine.words import RESEARCH
+from innerloop.tasks.tables.reading import is_table, read_table
 
-TERM, KIND, PERSON = 1.5, 1.0, 0.25  # lengths of the three parts, chosen on meta-validation diseases
+TERM, KIND, PERSON = (
+    1.5,
+    1.0,
+    0.25,
+)  # lengths of the three parts, chosen on meta-validation diseases
 AGES = (0.3, 2.0, 6.0, 12.0, 25.0, 50.0)  # years
 SEXES = ("FEMALE", "MALE")
 LEAST = 3  # patients that a term must have to be looked at
@@ -44,6 +50,7 @@ class FindingInputs:
     kinds: Mapping[str, float]
     excluded: bool = False
     name: ClassVar[str] = "findings"
+    notice: ClassVar[tuple[str, str]] = RESEARCH
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -107,7 +114,14 @@ class FindingInputs:
             raise no_findings(patient.name)
         first, second = self.places
         parts = [
-            (TERM, {first[t]: self.terms[t] for t in terms_of(patient, known, self.excluded) if t in first}),
+            (
+                TERM,
+                {
+                    first[t]: self.terms[t]
+                    for t in terms_of(patient, known, self.excluded)
+                    if t in first
+                },
+            ),
             (KIND, {second[t]: self.kinds[t] for t in kinds_of(patient, known) if t in second}),
             (PERSON, person(patient, len(first) + len(second))),
         ]
@@ -148,12 +162,13 @@ def patients_in(raw: Any) -> list[Patient]:
         return [raw]
     if hasattr(raw, "columns"):
         raw = raw.astype(object).where(raw.notna(), None).to_dict("records")
-    if isinstance(raw, Mapping):
-        raw = [raw]
-    if isinstance(raw, str | Path):
+    if isinstance(raw, Mapping | str | Path):
         raw = [raw]
     if not isinstance(raw, Iterable):
         raise not_patients(raw)
+    raw = list(raw)
+    if len(raw) == 1 and isinstance(raw[0], str | Path) and is_table(Path(raw[0]).name):
+        return patients_in(read_table(raw[0]))
     return [as_patient(row, str(n)) for n, row in enumerate(raw)]
 
 
@@ -178,7 +193,9 @@ def as_patient(row: Any, name: str) -> Patient:
         raise no_findings(name)
     sex = str(row.get("sex") or "").strip().upper()
     sex = {"F": "FEMALE", "M": "MALE", "女": "FEMALE", "男": "MALE"}.get(sex, sex)
-    return Patient(name, observed, excluded, sex if sex in SEXES else "", age_of(row.get("age"), name))
+    return Patient(
+        name, observed, excluded, sex if sex in SEXES else "", age_of(row.get("age"), name)
+    )
 
 
 def age_of(value: Any, name: str) -> float | None:

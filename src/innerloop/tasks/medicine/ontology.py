@@ -73,7 +73,8 @@ def read_ontology(path: Path) -> Ontology:
         [term] = said["id"]
         now |= dict.fromkeys(said.get("alt_id", ()), term)
         if "is_obsolete" in said:
-            now |= {term: new for new in said.get("replaced_by", ())[:1]}
+            for new in said.get("replaced_by", ())[:1]:
+                now[term] = new
             continue
         names[term] = said["name"][0]
         parents[term] = tuple(said.get("is_a", ()))

@@ -13,6 +13,7 @@ from innerloop.tasks.archives import content_digest, members
 from innerloop.tasks.base import SPLITS, Tasks
 from innerloop.tasks.data import data_set, locate
 from innerloop.tasks.medicine.words import RESEARCH
+from innerloop.tasks.tables import TableInputs
 from innerloop.tasks.tables.reading import pandas
 
 
@@ -32,13 +33,13 @@ def read_frame(name: str, names: Sequence[str] | None = None) -> list[Any]:
     return found
 
 
-def as_family(
-    name: str, make: Callable[..., Tasks], settings: dict[str, Any], **how: Any
-) -> Tasks:
+def as_family(name: str, make: Callable[..., Tasks], settings: dict[str, Any], **how: Any) -> Tasks:
     """The table as a family of this name, rebuilt from these settings."""
     tasks = make(**how)
     streams: dict[str, Any] = {
         split: replace(tasks.split(split), name=f"{name}/{split}") for split in SPLITS
     }
     remarks = (*tasks.remarks, say(*RESEARCH))
-    return replace(tasks, name=name, **streams, settings=settings, remarks=remarks)
+    assert isinstance(tasks.inputs, TableInputs)
+    inputs = replace(tasks.inputs, notice=RESEARCH)
+    return replace(tasks, name=name, **streams, settings=settings, remarks=remarks, inputs=inputs)
