@@ -45,8 +45,8 @@ class Layout(NamedTuple):
 
     def like(self, x: Tensor) -> Layout:
         """The same on the device of x and in its numbers."""
-        numbers = (leaf.to(x) for leaf in self[:3])
-        return Layout(*numbers, self.above.to(x.device))
+        terms, kinds, own = (leaf.to(x) for leaf in self[:3])
+        return Layout(terms, kinds, own, self.above.to(x.device))
 
 
 class Row(NamedTuple):

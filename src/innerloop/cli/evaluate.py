@@ -25,8 +25,8 @@ from innerloop.cli.names import family_of, family_options, span, tasks_named
 from innerloop.cli.settings import read_settings
 from innerloop.errors import InputError
 from innerloop.evaluation import evaluate as judge
-from innerloop.evaluation.temperature import calibration
 from innerloop.evaluation.judging import check_episodes
+from innerloop.evaluation.temperature import calibration
 from innerloop.language import say
 from innerloop.outer import Learner
 from innerloop.recipes import baselines_for

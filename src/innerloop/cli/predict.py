@@ -109,7 +109,8 @@ def abstained(found: Answers, least: float) -> Answers:
             "--abstain 用于多选一的标签，而该任务没有；请去掉。",
         )
     sure = found.chances.max(1) >= least
-    values = np.where(sure, found.values.astype(object), None)
+    values = found.values.astype(object)
+    values[~sure] = None
     return found._replace(values=values)
 
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from innerloop.core import Episodes, Examples
-from innerloop.episodes import Draws, most
+from innerloop.episodes import Draws, most, spelt
 from innerloop.episodes.spans import drawn
 from innerloop.errors import InputError
 from innerloop.tasks.classes import ClassStream
@@ -134,6 +134,15 @@ class PatientStream(ClassStream):
     @property
     def notes(self) -> tuple[str, ...]:
         return ()
+
+    def _too_small(self) -> InputError:
+        return InputError(
+            f"a task of {spelt(self.ways)} ways needs as many diseases with {self.shots} patients of some "
+            f"publications and {self.queries} of others: {self.name} has {len(self.fit)}; lower --shots, "
+            "--queries or --ways.",
+            f"{spelt(self.ways)} 类的任务需要同样多的疾病，每种有来自部分文献的 {self.shots} 名患者和来自其他文献的 "
+            f"{self.queries} 名患者：{self.name} 有 {len(self.fit)} 种；请减小 --shots、--queries 或 --ways。",
+        )
 
     @cached_property
     def fit(self) -> np.ndarray:

@@ -80,7 +80,7 @@ class FindingInputs:
             rows = 1 + sum(train)
             chosen = sorted(term for term, count in seen.items() if count >= LEAST)
             weights.append({t: round(math.log(rows / (1 + here[t])), 4) for t in chosen})
-        return cls(*weights, excluded)
+        return cls(weights[0], weights[1], excluded)
 
     @cached_property
     def places(self) -> tuple[dict[str, int], dict[str, int]]:
