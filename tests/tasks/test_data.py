@@ -87,7 +87,10 @@ def test_absent_data_says_what_to_put_where(tmp_path, monkeypatch):
 
 
 def test_an_unknown_name_lists_the_known_ones():
-    with pytest.raises(InputError, match="must be one of omniglot, pmlb, got 'cifar'"):
+    with pytest.raises(
+        InputError,
+        match="must be one of omniglot, pmlb, phenopackets, heart, parkinsons, got 'cifar'",
+    ):
         data.status("cifar")
 
 

@@ -79,7 +79,11 @@ def archive(root: Path, *, diseases: int = 30, publications: int = 4, each: int 
                     others = [TERMS[t] for t in rng.choice(len(TERMS), 3, replace=False)]
                     name = f"PMID_{disease}{report}_{n}"
                     made = packet(
-                        name, disease, f"PMID:{disease}{report}", own + others, [TERMS[disease % 24]]
+                        name,
+                        disease,
+                        f"PMID:{disease}{report}",
+                        own + others,
+                        [TERMS[disease % 24]],
                     )
                     add(file, f"notebooks/G{disease}/phenopackets/{name}.json", made)
         add(file, "notebooks/G0/phenopackets/empty.json", packet("empty", 0, "PMID:00", [], []))

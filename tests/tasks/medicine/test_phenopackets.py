@@ -50,9 +50,7 @@ def test_batches_of_any_size_cut_one_sequence(tasks):
 
 def test_no_disease_publication_or_folder_is_in_two_splits(tasks):
     for source in ("disease", "publication", "folder"):
-        held = [
-            {getattr(p, source) for p in tasks.split(split).bank.patients} for split in SPLITS
-        ]
+        held = [{getattr(p, source) for p in tasks.split(split).bank.patients} for split in SPLITS]
         assert len(set.union(*held)) == sum(map(len, held))
 
 
@@ -85,7 +83,10 @@ def test_uneven_shots_are_refused(ward):
 
 
 def test_too_many_shots_are_one_sentence(ward):
-    with pytest.raises(InputError, match="12 patients of some publications and 12 of others: phenopackets/train has 0; lower"):
+    with pytest.raises(
+        InputError,
+        match="12 patients of some publications and 12 of others: phenopackets/train has 0; lower",
+    ):
         phenopackets(shots=12, queries=12)
 
 
