@@ -3,6 +3,7 @@ al. 2009, doi:10.1016/j.ajhg.2009.09.003), with weights that are learnt across t
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -35,18 +36,36 @@ RARE = (1e-4, 1 - 1e-4)
 
 class Layout(NamedTuple):
     """terms: (a,) how much a term tells, log(1 / its share of all patients); kinds: (b,) likewise.
-    own: (a,) what a term tells as a kind. above: (a, L) which kinds a term is of, b where no more.
+    own: (a,) what a term tells as a kind. levels: the kinds from the most general on, (which (m,), their
+    parents (m, p) as places among those of the levels before, 0 for none), places being counted from 1.
+    place: (a,) each term's.
     """
 
     terms: Tensor
     kinds: Tensor
     own: Tensor
-    above: Tensor
+    levels: tuple[tuple[Tensor, Tensor], ...]
+    place: Tensor
 
     def like(self, x: Tensor) -> Layout:
         """The same on the device of x and in its numbers."""
-        terms, kinds, own = (leaf.to(x) for leaf in self[:3])
-        return Layout(terms, kinds, own, self.above.to(x.device))
+        levels = tuple((which.to(x.device), up.to(x.device)) for which, up in self.levels)
+        return Layout(
+            self.terms.to(x), self.kinds.to(x), self.own.to(x), levels, self.place.to(x.device)
+        )
+
+    def reach(self, has_kind: Tensor) -> Tensor:
+        """(n, a) the most telling kind that a term shares with each row, of rows (n, b) of 0 and 1.
+
+        reach(t) = max(told by t, if the row has it; reach of what t is a kind of)
+        """
+        told = (
+            has_kind * self.kinds
+        ).T  # (b, n): whole lines are picked, which is many times faster
+        found = torch.zeros_like(has_kind.sum(1, keepdim=True)).T
+        for which, up in self.levels:
+            found = torch.cat([found, torch.maximum(told[which], found[up].amax(1))])
+        return found[self.place].T
 
 
 class Row(NamedTuple):
@@ -121,20 +140,17 @@ class Semantic:
 
     def _row(self, features: Tensor, x: Tensor) -> Row:
         x = x.flatten(1)
-        terms, kinds, own, above = self.layout.like(x)
-        a, b = len(terms), len(kinds)
+        layout = self.layout.like(x)
+        a, b = len(layout.terms), len(layout.kinds)
         has, has_kind = ((part != 0).to(x.dtype) for part in (x[:, :a], x[:, a : a + b]))
-        told = has * own
+        told = has * layout.own
         share = told / told.sum(1, keepdim=True).clamp(min=1e-9)
-        found = F.pad(has_kind * kinds, (0, 1))  # (n, b + 1), 0 behind the last
-        reach = torch.zeros_like(has)
-        for column in above.T:
-            reach = torch.maximum(reach, found[:, column])
+        reach = layout.reach(has_kind) / layout.own.clamp(min=1e-9)
         features, person = (
             F.normalize(features.flatten(1), dim=1),
             F.normalize(x[:, a + b :], dim=1),
         )
-        return Row(features, person, has, has_kind, share, reach / own.clamp(min=1e-9))
+        return Row(features, person, has, has_kind, share, reach)
 
     def opinions(self, fast: Tree, row: Row) -> Tensor:
         """(Q, N, opinions)"""
@@ -167,22 +183,40 @@ def likelihood_ratio(has: Tensor, classes: Params, told: Tensor) -> Tensor:
 
 
 def layout_of(terms: Mapping[str, float], kinds: Mapping[str, float]) -> Layout:
-    """Ancestors as the ontology has them; without kinds there is nothing to look up."""
-    place = {kind: n for n, kind in enumerate(kinds)}
-    lines: list[list[int]] = [[] for _ in terms]
-    if kinds:
-        from innerloop.tasks.medicine.ontology import ontology
-
-        known = ontology()
-        lines = [[place[a] for a in sorted(known.ancestors(t)) if a in place] for t in terms]
-    longest = max(map(len, lines), default=0)
-    above = [line + [len(kinds)] * (longest - len(line)) for line in lines]
+    """Kinds above kinds as the ontology has them; without any there is nothing to look up."""
+    levels, place = levels_of(list(kinds)) if kinds else ([], {})
     return Layout(
         torch.tensor([*terms.values()], dtype=torch.float32),
         torch.tensor([*kinds.values()], dtype=torch.float32),
         torch.tensor([kinds.get(term, 0.0) for term in terms], dtype=torch.float32),
-        torch.tensor(above, dtype=torch.int64).view(len(terms), longest),
+        tuple(levels),
+        torch.tensor([place.get(term, 0) for term in terms], dtype=torch.int64),
     )
+
+
+def levels_of(kinds: list[str]) -> tuple[list[tuple[Tensor, Tensor]], dict[str, int]]:
+    """See `Layout`; a kind is a level below the lowest that it is a kind of."""
+    from innerloop.tasks.medicine.ontology import ontology
+
+    known = ontology()
+    among = set(kinds)
+    above = {kind: (known.ancestors(kind) - {kind}) & among for kind in kinds}
+    depth: dict[str, int] = {}
+    for kind in sorted(
+        kinds, key=lambda kind: len(above[kind])
+    ):  # whoever is above has fewer above
+        depth[kind] = 1 + max((depth[up] for up in above[kind]), default=0)
+    parents = {kind: above[kind].difference(*(above[up] for up in above[kind])) for kind in kinds}
+    order = sorted(range(len(kinds)), key=lambda n: depth[kinds[n]])
+    place = {kinds[n]: at for at, n in enumerate(order, 1)}
+    levels = []
+    for _, held in itertools.groupby(order, key=lambda n: depth[kinds[n]]):
+        which = list(held)
+        ups = [[place[up] for up in sorted(parents[kinds[n]])] for n in which]
+        most = max(1, max(map(len, ups)))
+        padded = [up + [0] * (most - len(up)) for up in ups]
+        levels.append((torch.tensor(which), torch.tensor(padded)))
+    return levels, place
 
 
 def _split(meta: Meta) -> tuple[Params, Params]:
