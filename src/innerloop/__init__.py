@@ -26,6 +26,7 @@ from innerloop.algorithms import (
     reptile,
     ridge,
     scratch,
+    semantic,
     snail,
     tnp,
 )

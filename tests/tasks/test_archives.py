@@ -61,7 +61,7 @@ def test_half_an_archive_is_refused_in_one_sentence(archive):
     archive.write_bytes(archive.read_bytes()[:100])
     for read in (count, lambda path: list(members(path))):
         with pytest.raises(
-            InputError, match=r"must be a whole zip or gzip file, .* delete it and fetch"
+            InputError, match=r"must be a whole zip, tar or gzip file, .* delete it and fetch"
         ):
             read(archive)
 
@@ -77,5 +77,5 @@ def test_a_table_is_its_content_packed_or_not(tmp_path):
 def test_a_damaged_table_is_named(tmp_path):
     packed = tmp_path / "a.tsv.gz"
     packed.write_bytes(gzip.compress(b"x" * 1000)[:-9])
-    with pytest.raises(InputError, match=r"whole zip or gzip file, but reading .*a\.tsv\.gz"):
+    with pytest.raises(InputError, match=r"whole zip, tar or gzip file, but reading .*a\.tsv\.gz"):
         list(members(packed))

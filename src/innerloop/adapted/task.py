@@ -21,6 +21,7 @@ from innerloop.adapted.orders import (
     depends_on_order,
     places_of,
 )
+from innerloop.adapted.reasons import Near, nearest
 from innerloop.adapted.rows import (
     as_rows,
     check_form,
@@ -32,6 +33,7 @@ from innerloop.adapted.rows import (
 from innerloop.adapted.trusting import calibrated, interval_of, sets_of
 from innerloop.core import Examples, Meta, concatenate
 from innerloop.errors import InputError
+from innerloop.language import say
 from innerloop.likelihoods import Mixture, Normal
 from innerloop.losses import class_columns
 from innerloop.outer import Learner
@@ -79,7 +81,8 @@ class Adapted:
             labels = [str(label) for label in self.classes]
             what += f" of {', '.join(labels[:8])}" + (", ..." if len(labels) > 8 else "")
         learnt = "" if self.support is None else f", learnt from {len(self.support.y)} examples"
-        return f"Adapted({name}, {what}{learnt})"
+        said = f" {self.notice}" if self.notice else ""
+        return f"Adapted({name}, {what}{learnt}){said}"
 
     def predict(self, x: Any, *, coverage: float | None = None) -> Any:
         """(Q,) the most probable label of each row, or numbers or truth values shaped like y.
@@ -144,6 +147,20 @@ class Adapted:
 
     def _shaped(self, x: Any, answers: Tensor) -> Any:
         return like(x, answers[:, 0] if self.flat else answers)
+
+    def nearest(self, x: Any, count: int = 3) -> list[list[Near]]:
+        """For each row of x the examples that it is most like, the likest first: (row, label, share).
+
+        It is the learner's own likeness where it compares (prototypes, ridge, semantic), else the distance
+        of the inputs. The task must hold its examples (`keep_support`).
+        """
+        return nearest(self, x, count)
+
+    @property
+    def notice(self) -> str | None:
+        """What must be said with every answer of this family of tasks, if anything."""
+        said = getattr(self.inputs, "notice", ())
+        return say(*said) if said else None
 
     @property
     def familiar_p(self) -> float | None:

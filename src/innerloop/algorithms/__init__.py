@@ -20,6 +20,7 @@ from innerloop.algorithms.protonet import protonet
 from innerloop.algorithms.reptile import reptile
 from innerloop.algorithms.ridge import ridge
 from innerloop.algorithms.scratch import scratch
+from innerloop.algorithms.semantic import semantic
 from innerloop.algorithms.snail import snail
 from innerloop.algorithms.tnp import tnp
 
@@ -34,6 +35,7 @@ ALGORITHMS = {
     "protonet": protonet,
     "prior_fitted": prior_fitted,
     "ridge": ridge,
+    "semantic": semantic,
     "cnp": cnp,
     "neural_process": neural_process,
     "anp": anp,

@@ -111,8 +111,11 @@ def adapt(
                 "standalone": standalone,
                 "familiar_p": adapted.familiar_p,
                 "coverage": coverage,
+                **({"notice": adapted.notice} if adapted.notice else {}),
             }
         )
+    if adapted.notice:
+        tell(adapted.notice)
 
 
 def calibrated(adapted: Adapted, coverage: float | None) -> Adapted:

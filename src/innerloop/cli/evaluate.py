@@ -26,14 +26,16 @@ from innerloop.cli.settings import read_settings
 from innerloop.errors import InputError
 from innerloop.evaluation import evaluate as judge
 from innerloop.evaluation.judging import check_episodes
+from innerloop.evaluation.temperature import calibration
 from innerloop.language import say
 from innerloop.outer import Learner
 from innerloop.recipes import baselines_for
+from innerloop.report.reliability import draw as draw_reliability
 from innerloop.tasks import Tasks
 
 OWN = [
     *("--on", "--split", "--episodes", "--ways", "--shots", "--queries", "--baselines"),
-    *("--metrics", "--device", "--json"),
+    *("--metrics", "--calibrate", "--device", "--json"),
 ]
 
 
@@ -63,6 +65,12 @@ def evaluate(
             "it they are shown where classes are uneven.",
         ),
     ] = False,
+    calibrate: Annotated[
+        Path | None,
+        typer.Option(
+            help="Fit a temperature on meta-validation tasks, and write a reliability diagram (PNG) here."
+        ),
+    ] = None,
     seed: Seed = 0,
     device: Device = None,
     json: AsJson = False,
@@ -97,8 +105,21 @@ def evaluate(
         baselines=beside,
         progress=messages.is_terminal,
     )
+    told: dict[str, Any] = {}
+    if calibrate is not None:
+        found = calibration(
+            learner,
+            trained.meta,
+            tasks.validation,
+            tasks.split(split),
+            episodes=episodes,
+            seed=seed,
+        )
+        draw_reliability(calibrate, found, title=f"{scores.name}, {scores.split}")
+        told = {**found.to_json(), "picture": str(calibrate)}
+        tell(str(found))
     if json:
-        emit({"run": str(run), **scores.to_json()})
+        emit({"run": str(run), **scores.to_json(), **told})
     else:
         print(scores.table(metrics=metrics or None))
     if scores.failed:

@@ -13,25 +13,30 @@ from rich.markup import escape
 from rich.table import Table
 
 from innerloop.adapted import Adapted, load_adapted
+from innerloop.adapted.reasons import Near
 from innerloop.cli.console import AsJson, Device, command, emit, out, tell
 from innerloop.cli.samples import read_inputs
+from innerloop.errors import InputError
 from innerloop.language import say
 from innerloop.structure.familiar import ALPHA
 from innerloop.structure.trust import sentence
 from innerloop.training.files import write_atomically
 
 SHOWN = 40  # rows of the table on the terminal
+REASONS = 3  # examples that are named where answers need reasons
 
 
 class Answers(NamedTuple):
     """names: of the inputs; values (rows, ...); chances (rows, N) and their labels, or None. within:
-    the labels that may be each row's, or the ends of its interval; None without a coverage."""
+    the labels that may be each row's, or the ends of its interval; None without a coverage. near: the
+    examples that each row is most like; None where they are not asked for or not there."""
 
     names: list[str]
     values: np.ndarray
     chances: np.ndarray | None
     labels: list[str]
     within: list[Any] | None = None
+    near: list[list[Near]] | None = None
 
 
 @command
@@ -50,6 +55,13 @@ def predict(
         float | None,
         typer.Option(help="Also the set or interval that holds the truth so often: 0.9."),
     ] = None,
+    nearest: Annotated[
+        int, typer.Option(help="Name so many of the task's examples that each input is most like.")
+    ] = 0,
+    abstain: Annotated[
+        float | None,
+        typer.Option(help="Leave an input unanswered whose best label is less probable: 0.7."),
+    ] = None,
     device: Device = None,
     json: AsJson = False,
 ) -> None:
@@ -59,7 +71,11 @@ def predict(
     """
     task = load_adapted(adapted, run, device=device)
     coverage = coverage if coverage is not None or task.trust is None else task.trust.coverage
-    found = answer(task, inputs, coverage)
+    if nearest == 0 and task.notice and task.support is not None:
+        nearest = REASONS
+    found = answer(task, inputs, coverage, nearest)
+    if abstain is not None:
+        found = abstained(found, abstain)
     if to is not None:
         write_csv(to, found)
         tell(
@@ -69,37 +85,66 @@ def predict(
             )
         )
     if json:
-        emit({**as_json(task, found), "familiar_p": task.familiar_p, "coverage": coverage})
+        said = {"notice": task.notice} if task.notice else {}
+        facts = {"familiar_p": task.familiar_p, "coverage": coverage, **said}
+        emit({**as_json(task, found), **facts})
     elif to is None:
         show(found)
     if task.familiar_p is not None and task.familiar_p < ALPHA:
         tell(say(*sentence(task.familiar_p)))
+    if task.notice:
+        tell(task.notice)
 
 
-def answer(task: Adapted, paths: list[Path], coverage: float | None = None) -> Answers:
+def abstained(found: Answers, least: float) -> Answers:
+    """Without the labels that are less probable."""
+    if not 0 < least <= 1:
+        raise InputError(
+            f"--abstain is a probability between 0 and 1, got {least}; 0.7 is a good one.",
+            f"--abstain 应为 0 与 1 之间的概率，收到 {least}；可用 0.7。",
+        )
+    if found.chances is None or found.values.ndim != 1:
+        raise InputError(
+            "--abstain is for one label of several, and this task has none; leave it out.",
+            "--abstain 用于多选一的标签，而该任务没有；请去掉。",
+        )
+    sure = found.chances.max(1) >= least
+    values = found.values.astype(object)
+    values[~sure] = None
+    return found._replace(values=values)
+
+
+def answer(
+    task: Adapted, paths: list[Path], coverage: float | None = None, nearest: int = 0
+) -> Answers:
     """The answers to all inputs, in their order; labels are those of the columns of `chances`."""
     names: list[str] = []
     values, chances = [], []
     within: list[Any] | None = None if coverage is None else []
+    near: list[list[Near]] | None = [] if nearest else None
     for sample in read_inputs(paths, task.inputs):
         names += sample.names
         values.append(np.asarray(task.predict(sample.x)))
         if within is not None:
             ends = task.predict(sample.x, coverage=coverage)
             within += ends if task.classes is not None else np.asarray(ends).tolist()
+        if near is not None:
+            near += task.nearest(sample.x, nearest)
         if task.kind != "regression":
             chances.append(np.asarray(task.predict_proba(sample.x)))
     held = np.concatenate(chances) if chances else None
     labels = [] if held is None else [str(n) for n in range(held.shape[1])]
     if task.classes is not None:
         labels = [str(label) for label in task.classes.tolist()]
-    return Answers(names, np.concatenate(values), held, labels, within)
+    return Answers(names, np.concatenate(values), held, labels, within, near)
 
 
 def as_json(task: Adapted, found: Answers) -> dict[str, Any]:
     within: dict[str, Any] = {}
     if found.within is not None:
         within = {"interval" if task.classes is None else "sets": found.within}
+    if found.near is not None:
+        within["nearest"] = [[each._asdict() for each in row] for row in found.near]
     if found.chances is None:
         return {"inputs": found.names, "mean": found.values.tolist(), **within}
     return {
@@ -121,6 +166,8 @@ def show(found: Answers) -> None:
         table.add_column(say("probability", "概率"), justify="right")
     if found.within is not None:
         table.add_column(say("may be", "可能为"), overflow="fold")
+    if found.near is not None:
+        table.add_column(say("like examples (row: label)", "相似样本（行：标签）"), overflow="fold")
     for n, name in enumerate(found.names[:SHOWN]):
         row = [escape(name), escape(written(found.values[n]))]
         if single:
@@ -128,6 +175,8 @@ def show(found: Answers) -> None:
             row.append(f"{found.chances[n].max():.3f}")
         if found.within is not None:
             row.append(escape(spelt(found.within[n], found.chances is None)))
+        if found.near is not None:
+            row.append(escape("; ".join(f"{e.row}: {written(e.label)}" for e in found.near[n])))
         table.add_row(*row)
     out.print(table)
     more = len(found.names) - SHOWN
@@ -142,6 +191,8 @@ def show(found: Answers) -> None:
 
 def written(value: Any) -> str:
     """One answer as text: a label, or numbers with four digits."""
+    if value is None:
+        return say("unsure", "不确定")
     if isinstance(value, np.ndarray):
         return ", ".join(written(each) for each in value)
     return f"{value:.4g}" if isinstance(value, float | np.floating) else str(value)

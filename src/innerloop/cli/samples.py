@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,7 +20,8 @@ from innerloop.tasks.tables.reading import (
 )
 from innerloop.tasks.text.reading import read_texts
 
-USUAL = ("label", "target", "class", "y")
+USUAL = ("label", "target", "class", "y", "disease", "diagnosis")
+PACKETS = (".json",)  # a patient each
 
 
 class Sample(NamedTuple):
@@ -33,6 +34,8 @@ class Sample(NamedTuple):
 
 def read_support(path: Path, kind: str, inputs: Inputs | None, columns: Sequence[str]) -> Sample:
     """Examples with their labels or targets (`columns` of a table)."""
+    if reads_patients(inputs) and path.is_dir():
+        return class_folders(path, PACKETS)
     if path.is_dir():
         if kind != "classification":
             raise InputError(
@@ -60,9 +63,13 @@ def read_support(path: Path, kind: str, inputs: Inputs | None, columns: Sequence
     )
 
 
-def class_folders(path: Path) -> Sample:
+def class_folders(path: Path, suffixes: Collection[str] = SUFFIXES) -> Sample:
     """FOLDER/class/image.png: every folder is a class."""
-    found = {d.name: images_in(d) for d in sorted(path.iterdir()) if is_visible(d) and d.is_dir()}
+    found = {
+        d.name: images_in(d, suffixes)
+        for d in sorted(path.iterdir())
+        if is_visible(d) and d.is_dir()
+    }
     found = {name: files for name, files in found.items() if files}
     if not found:
         raise InputError(
@@ -78,9 +85,10 @@ def class_folders(path: Path) -> Sample:
 def read_inputs(paths: Sequence[Path], inputs: Inputs | None) -> list[Sample]:
     """What is to be answered: all images together, then every table and array by itself."""
     files, samples = [], []
+    suffixes = PACKETS if reads_patients(inputs) else SUFFIXES
     for path in paths:
         if path.is_dir():
-            held = images_in(path)
+            held = images_in(path, suffixes)
             if not held:
                 raise InputError(
                     f"{str(path)!r} holds no images (.png, .jpg and the like); name a folder or "
@@ -88,7 +96,7 @@ def read_inputs(paths: Sequence[Path], inputs: Inputs | None) -> list[Sample]:
                     f"{str(path)!r} 中没有图像；请给出含图像的文件夹或文件。",
                 )
             files += held
-        elif path.suffix.lower() in SUFFIXES:
+        elif path.suffix.lower() in suffixes:
             files.append(must_exist(path))
         elif path.suffix in (".npz", ".npy"):
             arrays = read_arrays(path)
@@ -110,8 +118,12 @@ def reads_text(inputs: Inputs | None) -> bool:
     return inputs is not None and inputs.name == "text"
 
 
-def images_in(path: Path) -> list[Path]:
-    found = [p for p in sorted(path.rglob("*")) if p.suffix.lower() in SUFFIXES and p.is_file()]
+def reads_patients(inputs: Inputs | None) -> bool:
+    return inputs is not None and inputs.name == "findings"
+
+
+def images_in(path: Path, suffixes: Collection[str] = SUFFIXES) -> list[Path]:
+    found = [p for p in sorted(path.rglob("*")) if p.suffix.lower() in suffixes and p.is_file()]
     return [p for p in found if is_visible(p)]
 
 
@@ -137,7 +149,7 @@ def target_columns(
 
 def features(path: Path, frame: Any, inputs: Inputs | None) -> Any:
     """The frame as it is for `inputs`; without them its columns must be the numbers of x."""
-    if inputs is not None and inputs.name == "table":
+    if inputs is not None and inputs.name in ("table", "findings"):
         return frame
     numbers = np.stack([numbers_of(frame[name]) for name in frame.columns], 1)
     if len(rows := np.argwhere(np.isnan(numbers))):

@@ -18,7 +18,9 @@ from innerloop.evaluation.evaluate import evaluate
 from innerloop.evaluation.interval import mean_and_ci95
 from innerloop.evaluation.joint import joint_log_likelihood
 from innerloop.evaluation.judging import score
+from innerloop.evaluation.ranking import ranks
 from innerloop.evaluation.scores import Scores
+from innerloop.evaluation.temperature import temperature
 
 __all__ = [
     "Baseline",
@@ -37,8 +39,10 @@ __all__ = [
     "over_shots",
     "paired",
     "pretrained_baselines",
+    "ranks",
     "reliability",
     "score",
+    "temperature",
     "tuned",
     "untrained_baselines",
 ]

@@ -8,7 +8,13 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor, nn
 
-from innerloop.algorithms import finetune, nearest_centroid, nearest_neighbour, scratch
+from innerloop.algorithms import (
+    finetune,
+    nearest_centroid,
+    nearest_neighbour,
+    ridge,
+    scratch,
+)
 from innerloop.core import Meta
 from innerloop.devices import CPU, to_device
 from innerloop.episodes import Stream
@@ -21,16 +27,26 @@ from innerloop.tasks import Tasks
 
 RATES = (0.003, 0.01, 0.03)  # of Adam, tried on validation tasks
 STEPS = (10, 30, 100, 300)
+STRENGTHS, LINES = (0.01, 0.1, 1.0, 10.0), 200  # of ridge, on so many validation tasks
 SLOW_RATES, SLOW_STEPS = (0.01,), (10, 40)  # where tasks run one by one (large convolutions)
 
 
 @dataclass(frozen=True)
 class Baseline:
-    """A learner to stand beside another; `note` says where its settings come from."""
+    """A learner to stand beside another; `note` says where its settings come from. tasks: the same tasks
+    with the inputs that it looks at, None for those of the other."""
 
     learner: Learner
     meta: Meta
     note: str = ""
+    tasks: Tasks | None = None
+
+    def stream(self, stream: Stream) -> Stream:
+        """Where its episodes come from: row for row those of this stream."""
+        if self.tasks is None:
+            return stream
+        own = self.tasks.split(stream.name.rpartition("/")[2])
+        return own.replace(ways=stream.ways, shots=stream.shots, queries=stream.queries)
 
 
 @dataclass(frozen=True)
@@ -57,6 +73,7 @@ def untrained_baselines(
     return {
         "from scratch": _from_scratch(learner, tasks, validation, seed, place),
         **_nearest(tasks, seed),
+        **{name: _ridge(other, seed) for name, other in tasks.beside.items()},
     }
 
 
@@ -156,6 +173,22 @@ def _nearest(tasks: Tasks, seed: int) -> Mapping[str, Baseline | LeftOut]:
         found["nearest centroid"] = nearest_centroid()
     note = say("on raw inputs", "基于原始输入")
     return {name: Baseline(learner, learner.init(), note) for name, learner in found.items()}
+
+
+def _ridge(tasks: Tasks, seed: int) -> Baseline:
+    """A line through these inputs, its strength chosen on validation tasks."""
+    found: dict[float, float] = {}
+    for strength in STRENGTHS:
+        line = ridge(strength=strength)
+        [judged] = judge_stream(line, line.init(), tasks.validation, episodes=LINES, seed=seed)
+        found[strength] = float(judged.values.mean())
+    best = min(found, key=found.__getitem__)
+    chosen = ridge(strength=best)
+    note = say(
+        f"ridge, strength {best:g}, best on {LINES} validation tasks",
+        f"岭回归，强度 {best:g}，在 {LINES} 个验证任务上最佳",
+    )
+    return Baseline(chosen, chosen.init(), note, tasks)
 
 
 def _cannot_rebuild(en: str, zh: str) -> LeftOut:

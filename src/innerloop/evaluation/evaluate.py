@@ -11,9 +11,10 @@ from innerloop.core import Meta
 from innerloop.devices import device_of, place_of, to_device
 from innerloop.episodes import Stream
 from innerloop.errors import InputError
-from innerloop.evaluation.baselines import LeftOut, untrained_baselines
+from innerloop.evaluation.baselines import Baseline, LeftOut, untrained_baselines
 from innerloop.evaluation.judging import BATCH, score
 from innerloop.evaluation.scores import Scores
+from innerloop.language import say
 from innerloop.likelihoods import Likelihood
 from innerloop.outer import Learner
 from innerloop.tasks import Tasks
@@ -85,8 +86,11 @@ def evaluate(
         rival_meta = to_device(rival_meta, place)
         count = min(episodes, SLOW) if rival.is_heavy else episodes
         note = getattr(baseline, "note", "")
-        beside[name] = score(rival, rival_meta, stream, episodes=count, note=note, **how)
-    return replace(scores, baselines=beside, left_out=tuple(left_out))
+        there = baseline.stream(stream) if isinstance(baseline, Baseline) else stream
+        beside[name] = score(rival, rival_meta, there, episodes=count, note=note, **how)
+    said = getattr(getattr(contender, "inputs", None), "notice", ())
+    notice = say(*said) if said else ""
+    return replace(scores, baselines=beside, left_out=tuple(left_out), notice=notice)
 
 
 def like(tasks: Tasks, stream: Stream) -> Tasks:

@@ -19,7 +19,7 @@ from innerloop.evaluation.adaptation import adaptation_generator, answers, batch
 from innerloop.evaluation.calibration import reliability
 from innerloop.evaluation.metrics import UNEVEN, further, names_for, unevenness
 from innerloop.evaluation.scores import Scores
-from innerloop.likelihoods import Categorical, Likelihood, Mixture, Normal, likelihood_of
+from innerloop.likelihoods import Bernoulli, Categorical, Likelihood, Mixture, Normal, likelihood_of
 from innerloop.losses import class_columns
 from innerloop.outer import Learner
 
@@ -31,7 +31,7 @@ TIMED = 5  # tasks adapted one by one for the milliseconds
 class Judged(NamedTuple):
     """values, nll, failed: (T,). tasks: (T,) whose episode each is. further: (T, figures) as
     `metrics.names_for` lists them. uneven: (T,) see `metrics.unevenness`. confidence, correct:
-    (rows,) of all finite answers, none of them for regression."""
+    (rows,) of all finite answers, of each label where a row may have several, none for regression."""
 
     values: Tensor
     nll: Tensor
@@ -60,7 +60,7 @@ def score(
     likelihood = likelihood or likelihood_for(learner, few.query)
     how = {"episodes": episodes, "seed": seed, "batch": batch, "progress": progress}
     [judged] = judge_stream(learner, meta, stream, likelihood=likelihood, **how)  # type: ignore[arg-type]
-    classes = isinstance(likelihood, Categorical)
+    classes = isinstance(likelihood, Categorical | Bernoulli)
     names = names_for(likelihood)
     return Scores(
         name=learner.spec.algorithm,
@@ -162,10 +162,14 @@ def judge(
     value = torch.where(finite, likelihood.score(rows, targets), miss).view(tasks, queries)
     nll = torch.where(finite, likelihood.negative_log(rows, targets), torch.inf)
     confidence = correct = rows.new_zeros(0)
+    counted = finite & real.flatten()
     if isinstance(likelihood, Categorical):
-        counted = finite & real.flatten()
         confidence = likelihood.probabilities(rows[counted]).amax(-1)
         correct = value.flatten()[counted]
+    if isinstance(likelihood, Bernoulli):
+        chance = likelihood.probabilities(rows[counted]).flatten()
+        confidence = torch.maximum(chance, 1 - chance)
+        correct = ((chance > 0.5) == targets[counted].flatten().bool()).to(chance.dtype)
     return Judged(
         _mean_of_real(value, real),
         _mean_of_real(nll.view(tasks, queries), real),

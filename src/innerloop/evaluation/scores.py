@@ -21,6 +21,7 @@ NAMES_ZH = {
     "fine-tuned head": "微调输出层",
     "nearest neighbour": "最近邻",
     "nearest centroid": "最近质心",
+    "time only": "仅用时间",
 }
 
 TITLES = {
@@ -50,6 +51,7 @@ class Scores:
         `table(metrics=True)`.
     ece, reliability: of all answers of all tasks pooled; None for regression.
     milliseconds: to adapt to one task alone, the median of a few.
+    notice: what must be said with every figure of this family of tasks, if anything.
     """
 
     name: str
@@ -73,6 +75,7 @@ class Scores:
     uneven: bool = False
     unit: str = ""
     density: bool = False
+    notice: str = ""
 
     @property
     def mean(self) -> float:
@@ -118,6 +121,7 @@ class Scores:
             facts += [] if scores.transductive == self.transductive else [scores._setting()]
             table.append(_cells(say(name, NAMES_ZH.get(name, name)), scores, facts, shown, dense))
         below = [*self.left_out, *(self._undefined() if shown else [])]
+        below += [self.notice] if self.notice else []
         return "\n".join([*aligned(table, right=1), *below])
 
     def _undefined(self) -> list[str]:
@@ -192,6 +196,7 @@ class Scores:
             "baselines": {n: s.summary() for n, s in self.baselines.items()},
             "metrics": self.metrics,
             "unit": self.unit or None,
+            **({"notice": self.notice} if self.notice else {}),
             "tasks": None if self.tasks is None else len(self.tasks.unique()),
             "nll": mean_and_ci95(self.nll, self.tasks)[0],
             "log_likelihood": self.log_likelihood,

@@ -9,12 +9,14 @@ from innerloop.models.network import Network
 from innerloop.models.recurrent import recurrent
 from innerloop.models.resnet6 import resnet6
 from innerloop.models.resnet12 import resnet12
+from innerloop.models.reweighted import reweighted
 from innerloop.models.sentences import sentences
 from innerloop.models.transformer import transformer
 
 IMAGE_MODELS = {"conv4": conv4, "resnet6": resnet6, "resnet12": resnet12}
 SEQUENCE_MODELS = {"transformer": transformer, "recurrent": recurrent}
-MODELS = {"mlp": mlp, "sentences": sentences, **IMAGE_MODELS, **SEQUENCE_MODELS}
+ROW_MODELS = {"mlp": mlp, "reweighted": reweighted, "sentences": sentences}
+MODELS = {**ROW_MODELS, **IMAGE_MODELS, **SEQUENCE_MODELS}
 
 __all__ = [
     "IMAGE_MODELS",
@@ -22,6 +24,7 @@ __all__ = [
     "SEQUENCE_MODELS",
     "Encoder",
     "Network",
+    "ROW_MODELS",
     "model_spec",
     "named",
     "with_adapters",

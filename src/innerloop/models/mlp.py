@@ -25,7 +25,8 @@ def mlp(
         for a, b in pairwise([inputs, *[hidden] * layers])
         for layer in (nn.Linear(a, b), nn.ReLU())
     ]
-    head = [] if outputs is None else [nn.Linear(hidden, outputs)]
+    features = hidden if layers else inputs
+    head = [] if outputs is None else [nn.Linear(features, outputs)]
     net = nn.Sequential(nn.Flatten(), *body, *head)
-    net.features = hidden if layers else inputs  # type: ignore[assignment]
+    net.features = features  # type: ignore[assignment]
     return net

@@ -12,14 +12,22 @@ from typing import Any
 
 from innerloop.algorithms import ALGORITHMS
 from innerloop.errors import InputError, not_one_of
-from innerloop.models import MODELS, SEQUENCE_MODELS
+from innerloop.models import MODELS, ROW_MODELS, SEQUENCE_MODELS
 from innerloop.models.network import Model
 from innerloop.outer import Learner
 from innerloop.outer.learner import settings_of
-from innerloop.tasks import Tasks, TextInputs
+from innerloop.tasks import FindingInputs, Tasks, TextInputs
 
 TEXTS = ("xsid", "clinc150")  # whose recipes are for the mix of two encoders
-RAW = ("nearest_neighbour", "nearest_centroid", "prior_fitted")  # take inputs as they are
+REWEIGHTED = (
+    "phenopackets",
+)  # inputs of thousands of numbers, tasks too few to learn a network from
+RAW = (
+    "nearest_neighbour",
+    "nearest_centroid",
+    "prior_fitted",
+    "semantic",
+)  # take inputs as they are
 
 
 @dataclass(frozen=True)
@@ -50,6 +58,11 @@ RECIPES: dict[tuple[str, str], Recipe] = {
     for name in ("maml", "fomaml")
 }
 # Tasks of a table have few ways, so that several make a step; there are few tasks, so steps are few.
+RECIPES["phenopackets", "protonet"] = Recipe(
+    settings={"distance": "cosine"},
+    training={"steps": 300, "meta_batch": 4, "lr": 1e-2, "ways": 20, "shots": 1, "queries": 2},
+)
+RECIPES["phenopackets", "semantic"] = Recipe(training={"ways": 20, "shots": 2, "queries": 2})
 RECIPES["table", "protonet"] = Recipe(training={"steps": 1_000, "meta_batch": 16, "lr": 1e-3})
 # Sentences: what is learnt of some domains or languages soon fits them alone, so steps are few and ways
 # many; chosen on meta-validation domains and languages.
@@ -93,6 +106,12 @@ def learner_for(
     settings = {**recipe.settings, **settings}
     if tasks.kind == "classification" and "classes" in settings_of(constructor):
         settings.setdefault("classes", getattr(tasks.train, "class_count", None))
+    if isinstance(tasks.inputs, FindingInputs) and "kinds" in settings_of(constructor):
+        settings = {
+            "terms": dict(tasks.inputs.terms),
+            "kinds": dict(tasks.inputs.kinds),
+            **settings,
+        }
     if "targets" in settings_of(constructor):  # it makes its own network, over features or numbers
         settings.setdefault("targets", 0 if tasks.kind == "classification" else tasks.targets)
         settings.setdefault("inputs", math.prod(tasks.input_shape))
@@ -119,12 +138,14 @@ def model_for(tasks: Tasks, name: str | None, *, outputs: int | None, **further:
     if name is None and takes_mix(tasks):
         name = "sentences"
     if name is None:
+        few = outputs is None and tasks.name in REWEIGHTED
         name = ("resnet6" if outputs is None else "conv4") if images else "mlp"
+        name = "reweighted" if few else name
     if ":" in name:
         return imported(name)
     if name not in MODELS:
         raise not_one_of("--model", MODELS, name, "package.module:function")
-    if name == "mlp":
+    if name in ROW_MODELS:
         inputs = 1
         for size in tasks.input_shape:
             inputs *= size

@@ -15,6 +15,7 @@ from innerloop.tasks.glyphs import glyphs
 from innerloop.tasks.images import ImageBank, ImageInputs, ImageStream, image_facts, images
 from innerloop.tasks.interpolated import interpolate, interpolated
 from innerloop.tasks.linear_regression import linear_regression
+from innerloop.tasks.medicine import FindingInputs, heart, parkinsons, phenopackets
 from innerloop.tasks.mixture import mixture
 from innerloop.tasks.omniglot import omniglot
 from innerloop.tasks.show import show
@@ -43,6 +44,9 @@ TASKS: dict[str, Any] = {
     "omniglot": omniglot,
     "pmlb": pmlb,
     "structural": structural,
+    "phenopackets": phenopackets,
+    "parkinsons": parkinsons,
+    "heart": heart,
     "completion": completion,
     "interpolated": interpolated,
     "images": images,
@@ -58,6 +62,7 @@ TASKS: dict[str, Any] = {
 
 __all__ = [
     "TASKS",
+    "FindingInputs",
     "ImageBank",
     "ImageInputs",
     "ImageStream",

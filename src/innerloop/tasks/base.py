@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -23,6 +24,8 @@ class Tasks:
     targets: how many numbers a regression target has, or how many labels a row of "multilabel".
     inputs: how a user's raw input becomes x; None where x is given as it is.
     remarks: what was noticed when the data were read, as sentences.
+    beside: name -> the same tasks, row for row, with other inputs: what a baseline may look at that must
+        always stand beside a learner, such as time alone.
     """
 
     name: str
@@ -35,6 +38,7 @@ class Tasks:
     targets: int = 1
     inputs: Inputs | None = None
     remarks: tuple[str, ...] = ()
+    beside: Mapping[str, Tasks] = field(default_factory=dict)
 
     @property
     def outputs(self) -> int:
@@ -60,7 +64,12 @@ class Tasks:
         if "ways" in changes and self.kind != "classification":
             raise no_classes(self.name)
         splits: dict[str, Any] = {name: self.split(name).replace(**changes) for name in SPLITS}
-        return replace(self, **splits, settings={**self.settings, **changes})
+        beside = {name: other.replace(**changes) for name, other in self.beside.items()}
+        return replace(self, **splits, settings={**self.settings, **changes}, beside=beside)
+
+    def with_beside(self, beside: Mapping[str, Tasks], remark: str) -> Tasks:
+        """The same with such tasks, and a sentence that says why."""
+        return replace(self, beside=beside, remarks=(*self.remarks, remark))
 
 
 def no_classes(name: str) -> InputError:

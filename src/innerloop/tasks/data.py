@@ -27,6 +27,7 @@ class DataSet:
 
     archives: file name -> the digest of what it holds. An archive may lie there extracted.
     items: how many images or tables there are. unit: what they are, in English and Chinese.
+    source: the whole address of the one archive, where it is not `url` and the archive's name.
     """
 
     name: str
@@ -38,6 +39,7 @@ class DataSet:
     items: int
     archives: dict[str, str]
     unit: tuple[str, str] = ("images", "张图像")
+    source: str | None = None
 
 
 def files_of(name: str) -> dict[str, str]:
@@ -135,6 +137,49 @@ SETS = {
         items=30,
         archives=files_of("intent_fewshot_splits"),
         unit=FILES,
+    ),
+    "phenopackets": DataSet(
+        name="phenopackets",
+        about="10,580 patients with 800 rare diseases, from published case reports",
+        licence="BSD-3-Clause",
+        folder="phenopackets",
+        url="https://github.com/monarch-initiative/phenopacket-store/",
+        page="https://github.com/monarch-initiative/phenopacket-store/tree/b694d17",
+        items=10_580,
+        archives={
+            "phenopackets.tar.xz": "cd35f1b9d928c8d5cd187cdef28c7465734d6930be793bc141d8a4783f82f1e9"
+        },
+        unit=("patients", "名患者"),
+        source="https://codeload.github.com/monarch-initiative/phenopacket-store/tar.gz/b694d17",
+    ),
+    "heart": DataSet(
+        name="heart",
+        about="920 patients of four hospitals: 13 clinical features, heart disease or not",
+        licence="CC BY 4.0; name the investigators",
+        folder="heart_disease_uci",
+        url="https://archive.ics.uci.edu/ml/machine-learning-databases/heart-disease/",
+        page="https://archive.ics.uci.edu/dataset/45/heart+disease",
+        items=4,
+        archives={
+            "processed.cleveland.data": "503f1406d3e290fe8210c4d933cebb2b3726b53963142eeac8b5895f487681c1",
+            "processed.hungarian.data": "1d46fae46fb75f4707359d24a33ec733ed8c67d4dfed9b8bf61dc2d7a047ad90",
+            "processed.switzerland.data": "9d529e2bbc74ee9cdc765b1b97b77ecbc0a56fa71d1208a76a5904188581c9f9",
+            "processed.va.data": "dd6f6564923ec09bb1ee34704312b8db156f1736026ebece1f0d04c5980ec89a",
+        },
+        unit=("hospitals", "家医院"),
+    ),
+    "parkinsons": DataSet(
+        name="parkinsons",
+        about="5,875 voice recordings of 42 patients with Parkinson's disease, and their UPDRS scores",
+        licence="CC BY 4.0; cite Tsanas et al. 2009",
+        folder="parkinsons_telemonitoring",
+        url="https://archive.ics.uci.edu/ml/machine-learning-databases/parkinsons/telemonitoring/",
+        page="https://archive.ics.uci.edu/dataset/189/parkinsons+telemonitoring",
+        items=1,
+        archives={
+            "parkinsons_updrs.data": "046b3db093a7800a053b9075282dce3b2de01a16bd25d098906cbd18259b9ceb"
+        },
+        unit=("table", "个表格"),
     ),
 }
 
@@ -243,7 +288,7 @@ def download(chosen: DataSet, archive: str) -> None:
         place.parent.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=place.parent, prefix=".part-") as apart:
             temporary = Path(apart) / place.name
-            receive(chosen.url + archive, temporary, archive)
+            receive(chosen.source or chosen.url + archive, temporary, archive)
             if content_digest(members(temporary)) != chosen.archives[archive]:
                 raise OSError("what came is not what was published")
             temporary.replace(place)

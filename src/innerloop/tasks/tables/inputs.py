@@ -38,6 +38,7 @@ class TableInputs:
     columns: the features in order. target_names: of the targets; with numbers, `means` and `stds` too.
     classes: the labels of a classification in the order of their global numbers, else none.
     ignored: columns that a user's rows may have and that say nothing about x.
+    notice: a sentence that must stand with every answer, in English and Chinese; () for none.
     """
 
     columns: tuple[Column, ...]
@@ -46,6 +47,7 @@ class TableInputs:
     stds: tuple[float, ...] = ()
     classes: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
+    notice: tuple[str, ...] = ()
     name: ClassVar[str] = "table"
 
     @property
@@ -57,6 +59,7 @@ class TableInputs:
             "stds": list(self.stds),
             "classes": list(self.classes),
             "ignored": list(self.ignored),
+            **({"notice": list(self.notice)} if self.notice else {}),
         }
 
     @classmethod
