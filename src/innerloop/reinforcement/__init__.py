@@ -1,5 +1,6 @@
 """Reinforcement learning: the support set is experience."""
 
+from innerloop.reinforcement.agent import Agent
 from innerloop.reinforcement.environments import (
     ENVIRONMENTS,
     TaskDistribution,
@@ -10,3 +11,4 @@ from innerloop.reinforcement.environments import (
     semicircle,
     tabular_mdps,
 )
+from innerloop.reinforcement.rl2 import rl2
