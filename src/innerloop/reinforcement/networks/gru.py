@@ -3,7 +3,7 @@
     r, z = sigmoid(given_rz + U_rz h),  n = tanh(given_n + r (U_n h + b)),  h' = n + z (h - n)
 
 Cho et al. 2014 (arXiv:1406.1078). Step by step autograd keeps a graph of some twenty nodes a step;
-here a step is three operations back, and the weights' gradient is one product at the end.
+here a step back is a dozen operations on what is still in the cache.
 """
 
 from __future__ import annotations
@@ -29,53 +29,56 @@ def cell(params: Params, name: str, x: Tensor, h: Tensor) -> Tensor:
 
 
 def along(params: Params, name: str, x: Tensor, h: Tensor) -> Tensor:
-    """(L, T, H) the states after each of L inputs (L, T, I), from h (T, H) on."""
-    given = F.linear(x, params[f"{name}.input"], params[f"{name}.input_bias"])
-    states: Tensor = _Along.apply(given, h, params[f"{name}.state"], params[f"{name}.state_bias"])  # type: ignore[no-untyped-call]
+    """(L, T, H) the states after each of L inputs (L, T, I), from h (T, H) on. The inputs are data:
+    nothing is differentiated with respect to them."""
+    weights = [params[f"{name}.{part}"] for part in ("input", "input_bias", "state", "state_bias")]
+    states: Tensor = _Along.apply(x, h, *weights)  # type: ignore[no-untyped-call]
     return states
 
 
 class _Along(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, given: Tensor, h: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        length, width = len(given), h.shape[-1]
-        across = weight.T.contiguous()
+    def forward(ctx: Any, x: Tensor, h: Tensor, *weights: Tensor) -> Tensor:
+        inward, inward_bias, across, across_bias = weights
+        width = h.shape[-1]
         states, saids, gates, news = [h], [], [], []
-        for t in range(length):
-            said = torch.addmm(bias, h, across)
-            gate = (given[t, :, : 2 * width] + said[:, : 2 * width]).sigmoid_()
+        for step in x.unbind(0):
+            given = torch.addmm(inward_bias, step, inward.T)
+            said = torch.addmm(across_bias, h, across.T)
+            gate = (given[:, : 2 * width] + said[:, : 2 * width]).sigmoid_()
             said = said[:, 2 * width :]
-            new = tanh(torch.addcmul(given[t, :, 2 * width :], gate[:, :width], said))
+            new = tanh(torch.addcmul(given[:, 2 * width :], gate[:, :width], said))
             h = torch.lerp(new, h, gate[:, width:])
             states.append(h)
             saids.append(said)
             gates.append(gate)
             news.append(new)
-        ctx.kept = saids, gates, news
-        held = torch.stack(states)
-        ctx.save_for_backward(held, weight)
-        return held[1:]
+        ctx.kept = x, states, saids, gates, news
+        ctx.save_for_backward(across)
+        return torch.stack(states[1:]) if saids else x.new_zeros(0, *h.shape)
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, ...]:
-        states, weight = ctx.saved_tensors
-        saids, gates, news = ctx.kept
-        width = states.shape[-1]
-        given, said = torch.empty(2, len(news), *states.shape[1:-1], 3 * width, dtype=states.dtype)
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        (across,) = ctx.saved_tensors
+        x, states, saids, gates, news = ctx.kept
+        width = across.shape[-1]
         back = torch.zeros_like(states[0])
+        inward = back.new_zeros(3 * width, x.shape[-1])
+        on_across, biases = torch.zeros_like(across), back.new_zeros(2, 3 * width)
         for t in reversed(range(len(news))):
             r, z, n = gates[t][:, :width], gates[t][:, width:], news[t]
             back = back + grads[0][t]
             on_new = back * (1 - z) * (1 - n * n)
-            given[t, :, :width] = on_new * saids[t] * r * (1 - r)
-            given[t, :, width : 2 * width] = back * (states[t] - n) * z * (1 - z)
-            given[t, :, 2 * width :] = on_new
-            said[t, :, : 2 * width] = given[t, :, : 2 * width]
-            said[t, :, 2 * width :] = on_new * r
-            back = torch.addmm(back * z, said[t], weight)
-        flat = said.view(-1, 3 * width)
-        on_weight = flat.T @ states[:-1].reshape(-1, width)
-        return given, back, on_weight, flat.sum(0)
+            on_r = on_new * saids[t] * (r * (1 - r))
+            on_z = back * (states[t] - n) * (z * (1 - z))
+            given = torch.cat([on_r, on_z, on_new], -1)
+            said = torch.cat([on_r, on_z, on_new * r], -1)
+            inward.addmm_(given.T, x[t])
+            on_across.addmm_(said.T, states[t])
+            biases[0] += given.sum(0)
+            biases[1] += said.sum(0)
+            back = torch.addmm(back * z, said, across)
+        return None, back, inward, biases[0], on_across, biases[1]
 
 
 def tanh(x: Tensor) -> Tensor:
