@@ -133,9 +133,7 @@ class Batch(NamedTuple):
 
     def of(self, tasks: Tensor) -> Batch:
         steps, real, episode = self.trials
-        some = Trials(
-            Step(*(leaf[:, tasks] for leaf in steps)), real[:, tasks], episode[:, tasks]
-        )
+        some = Trials(Step(*(leaf[:, tasks] for leaf in steps)), real[:, tasks], episode[:, tasks])
         allowed = None if self.allowed is None else self.allowed[tasks]
         at = (leaf[:, tasks] for leaf in (self.logged, self.advantage, self.target))
         return Batch(some, *at, allowed)
@@ -170,7 +168,7 @@ def rl2(
     hidden: int = 64,
     discount: float = 0.99,
     trace: float = 0.3,
-    clip: float = 0.1,
+    ratio_clip: float = 0.1,
     entropy: float = 0.01,
     epochs: int = 8,
     minibatches: int = 8,
@@ -183,7 +181,7 @@ def rl2(
     (Duan et al. 2016, arXiv:1611.02779.) The state is kept across the episodes of a trial, and
     forgotten between trials. Trained by PPO on the return of whole trials.
 
-    hidden: width of the GRU. discount, trace: of the advantages. clip: of PPO's ratio. entropy:
+    hidden: width of the GRU. discount, trace: of the advantages. ratio_clip: of PPO's ratio. entropy:
     bonus for indecision. epochs, minibatches: passes over a phase's trials, and parts of each.
 
     >>> from innerloop.reinforcement import bandits
@@ -201,7 +199,7 @@ def rl2(
         hidden,
         discount,
         trace,
-        clip,
+        ratio_clip,
         entropy,
         epochs,
         minibatches,

@@ -69,9 +69,7 @@ def rollout(
         observation, clock = following, torch.where(ended, 0, clock)
         episode = episode + ended
     taken = Step(*map(torch.stack, zip(*steps, strict=True)))
-    return Rollout(
-        Trials(taken, torch.stack(reals), torch.stack(episodes)), kept, memory, allowed
-    )
+    return Rollout(Trials(taken, torch.stack(reals), torch.stack(episodes)), kept, memory, allowed)
 
 
 def check_rewards(tasks: TaskDistribution, reward: Tensor, real: Tensor) -> None:

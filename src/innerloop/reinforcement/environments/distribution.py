@@ -170,5 +170,3 @@ def check_whole(name: str, value: Any, least: int = 1) -> None:
             f"{name} must be a whole number of at least {least}, got {value!r}; {least + 4} will do.",
             f"{name} 必须是不小于 {least} 的整数，收到 {value!r}；例如 {least + 4}。",
         )
-
-
