@@ -1,6 +1,6 @@
 """Meta-learning: models that adapt to a new task from a handful of examples."""
 
-from innerloop import losses, models, structure, tasks
+from innerloop import losses, models, reinforcement, structure, tasks
 from innerloop.adapted import Adapted, Run, load, load_adapted, train
 from innerloop.algorithms import (
     ALGORITHMS,

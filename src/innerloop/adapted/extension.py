@@ -7,8 +7,8 @@ from typing import Any
 
 from innerloop.training import State, Verdict
 from innerloop.training.control import Seen, spent
-from innerloop.training.course import Course
 from innerloop.training.folder import Settings, name_of
+from innerloop.training.loop import Paced
 
 LARGER = ("steps", "minutes", "patience")  # None is no limit
 BUDGET = (*LARGER, "target", "validate_every")  # what may differ; the last follows from the steps
@@ -36,7 +36,7 @@ def without_budget(settings: Settings) -> Settings:
     return {**settings, "training": training}
 
 
-def gone_on(course: Course, state: State, *, extended: bool) -> State:
+def gone_on(course: Paced, state: State, *, extended: bool) -> State:
     """The state from which the course goes on: one that was over is so no longer if there is
     budget left. The schedule is that of the new budget."""
     fraction = spent(state.step, state.seconds, course.steps, course.minutes)
@@ -48,7 +48,7 @@ def gone_on(course: Course, state: State, *, extended: bool) -> State:
     return state._replace(verdict=None, factor=factor, rate=rate, ending=ending)
 
 
-def sentence(course: Course, state: State) -> tuple[str, str]:
+def sentence(course: Paced, state: State) -> tuple[str, str]:
     name = course.schedule.name
     return (
         f"The run goes on after step {state.step} with a larger budget. A schedule that follows the "

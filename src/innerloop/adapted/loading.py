@@ -41,6 +41,12 @@ def load(
     """
     folder = RunFolder(Path(path))
     written = folder.read_settings()
+    if written["tasks"].get("kind") == "reinforcement":
+        raise InputError(
+            f"{str(folder.path)!r} holds a run of reinforcement learning; read it by "
+            "il.reinforcement.load.",
+            f"{str(folder.path)!r} 中是强化学习的运行；请用 il.reinforcement.load 读取。",
+        )
     with damage(folder.path / "settings.json"):
         learner = spec_from_json(written, model, **settings)
         kind, meta_batch = written["tasks"]["kind"], written["training"]["meta_batch"]

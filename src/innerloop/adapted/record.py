@@ -82,7 +82,7 @@ def completed(found: Settings, now: Settings) -> Settings:
     if found["algorithm"] != now["algorithm"]:
         return found
     learner = filled(
-        ALGORITHMS[now["algorithm"]],
+        ALGORITHMS.get(now["algorithm"]),  # of reinforcement learning, nothing is filled in
         {"settings": found["settings"]},
         {"settings": now["settings"]},
     )

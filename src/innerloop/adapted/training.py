@@ -23,7 +23,7 @@ from innerloop.training.course import EPISODES, LEAST, check
 from innerloop.training.folder import RunFolder
 from innerloop.training.interruption import interruptible
 from innerloop.training.plan import sentence
-from innerloop.training.progress import progress_of, tell
+from innerloop.training.progress import TaskFacts, progress_of, tell
 
 SAVE_EVERY = 20.0  # seconds between checkpoints, where no number of steps is asked for
 
@@ -194,7 +194,7 @@ def go(keeper: Keeper, ranks: Alone, save_every: int | None, progress: bool | No
     with (
         interruptible() as interrupted,
         Workers(some, keeper.plan["workers"], keeper.plan["threads"]) as own,
-        progress_of(course, state, progress) as shown,
+        progress_of(course, TaskFacts(course, state), progress) as shown,
     ):
         share = ranks.share(own, interrupted)
         try:

@@ -9,6 +9,7 @@ import typer
 
 from innerloop.adapted import Run, load
 from innerloop.adapted.loading import tasks_of as written_tasks
+from innerloop.cli import reinforcement as in_environments
 from innerloop.cli.console import (
     AsJson,
     Device,
@@ -31,6 +32,7 @@ from innerloop.language import say
 from innerloop.outer import Learner
 from innerloop.recipes import baselines_for
 from innerloop.report.reliability import draw as draw_reliability
+from innerloop.reinforcement.run import is_reinforcement
 from innerloop.tasks import Tasks
 
 OWN = [
@@ -47,7 +49,10 @@ def evaluate(
         str | None, typer.Option(help="Other tasks than those it was trained on.")
     ] = None,
     split: Annotated[Literal["train", "validation", "test"], typer.Option()] = "test",
-    episodes: Annotated[int, typer.Option(help="How many new tasks.")] = 600,
+    episodes: Annotated[
+        int | None,
+        typer.Option(help="How many new tasks; 600, or 20000 in environments, without it."),
+    ] = None,
     ways: Ways = None,
     shots: Shots = None,
     queries: Queries = None,
@@ -81,6 +86,14 @@ def evaluate(
 
     Example: innerloop evaluate runs/first --shots 5 --episodes 1000
     """
+    if is_reinforcement(run):
+        asked_in_vain = {"on": on, "ways": ways, "shots": shots, "queries": queries}
+        alone = baselines == "none"
+        in_environments.evaluate(
+            run, context.args, episodes, seed, alone, json, device=device, **asked_in_vain
+        )
+        return
+    episodes = 600 if episodes is None else episodes
     check_episodes(episodes)
     trained = load(run, device=device)
     asked = {"ways": ways, "shots": shots, "queries": queries}

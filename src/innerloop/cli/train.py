@@ -9,6 +9,7 @@ import typer
 
 from innerloop.adapted import Run
 from innerloop.adapted import train as train_run
+from innerloop.cli import reinforcement as in_environments
 from innerloop.cli.console import AsJson, Device, Queries, Seed, Shots, Ways, command, emit, tell
 from innerloop.cli.names import (
     family_of,
@@ -24,6 +25,7 @@ from innerloop.errors import InputError
 from innerloop.language import say
 from innerloop.models import MODELS
 from innerloop.recipes import learner_for, recipe_for
+from innerloop.reinforcement import ENVIRONMENTS
 from innerloop.training import Verdict
 
 OWN = [
@@ -33,6 +35,7 @@ OWN = [
     *("--workers", "--memory", "--device", "--resume", "--json"),
 ]
 
+DEFAULT = "protonet"
 Number = Annotated[int | None, typer.Option()]
 Real = Annotated[float | None, typer.Option()]
 
@@ -49,7 +52,7 @@ def train(
     ],
     algorithm: Annotated[
         str, typer.Option(help="The learner; see: innerloop algorithms.")
-    ] = "protonet",
+    ] = DEFAULT,
     model: Annotated[
         str | None, typer.Option(help=f"{', '.join(MODELS)}, or package.module:function.")
     ] = None,
@@ -104,6 +107,23 @@ def train(
 
     Example: innerloop train omniglot --algorithm maml --inner-lr 0.4 --out runs/first
     """
+    if tasks in ENVIRONMENTS:
+        asked_of_environments = {
+            **{
+                "steps": steps,
+                "minutes": minutes,
+                "meta_batch": meta_batch,
+                "lr": lr,
+                "clip": clip,
+            },
+            **{"optimiser": optimiser, "schedule": schedule, "patience": patience, "seed": seed},
+            **{"target": figure_or_column(tasks, target, stop_at)[0], "model": model, "ways": ways},
+            **{"validate_every": validate_every, "shots": shots, "queries": queries, "out": out},
+            **{"workers": workers, "memory": memory, "device": device, "resume": resume},
+        }
+        algorithm = "rl2" if algorithm == DEFAULT else algorithm
+        in_environments.train(tasks, algorithm, context.args, json, **asked_of_environments)
+        return
     constructor_of(algorithm)
     tasks = meant(tasks, context.args)
     options, rest = family_options(tasks, context.args)
@@ -155,7 +175,7 @@ def figure_or_column(
     """(the figure to stop at, {"target": columns} of a table): --target says one or the other."""
     if target is None:
         return stop_at, {}
-    if family_of(tasks)[0] == "table":
+    if tasks not in ENVIRONMENTS and family_of(tasks)[0] == "table":
         names = tuple(part.strip() for part in target.split(","))
         return stop_at, {"target": names[0] if len(names) == 1 else names}
     try:

@@ -10,14 +10,14 @@ business of whoever iterates over `rounds`.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from torch import Tensor
 
 from innerloop.core import Meta, MetaGradient
 from innerloop.outer import Alone, Share
 from innerloop.training.batches import Here, generator_of
-from innerloop.training.control import Seen, spent
+from innerloop.training.control import Ending, Schedule, Seen, spent
 from innerloop.training.course import Course
 from innerloop.training.diagnosis import diagnose
 from innerloop.training.judging import judge, validated, with_row
@@ -27,6 +27,21 @@ from innerloop.training.verdict import Verdict
 
 BARREN = 20  # steps in a row without a finite task or update: the run has diverged
 LONGEST = 1e18  # a gradient beyond this has squares that single precision cannot hold
+
+
+class Paced(Protocol):
+    """What a course says of its budget and its learning rate, whatever is trained on it."""
+
+    @property
+    def schedule(self) -> Schedule: ...
+    @property
+    def steps(self) -> int | None: ...
+    @property
+    def minutes(self) -> float | None: ...
+    @property
+    def ema(self) -> float | None: ...
+    @property
+    def ending(self) -> Ending: ...
 
 
 class Change(NamedTuple):
@@ -115,7 +130,7 @@ def strategise(course: Course, layout: Layout, state: State, found: MetaGradient
     return Change(weights, memory, found.state, finite)
 
 
-def adjust_model(course: Course, state: State, change: Change | None) -> State:
+def adjust_model(course: Paced, state: State, change: Change | None) -> State:
     """Take the step if all of it is finite; otherwise the weights stay as they are."""
     counts = state.counts
     state = state._replace(step=state.step + 1)
@@ -136,7 +151,7 @@ def adjust_model(course: Course, state: State, change: Change | None) -> State:
     )
 
 
-def adjust_learning_rate(course: Course, state: State) -> State:
+def adjust_learning_rate(course: Paced, state: State) -> State:
     factor, rate = course.schedule.update(state.rate, seen(course, state))
     return state._replace(factor=factor, rate=rate)
 
@@ -155,6 +170,6 @@ def check_convergence(course: Course, layout: Layout, state: State) -> State:
     return state
 
 
-def seen(course: Course, state: State) -> Seen:
+def seen(course: Paced, state: State) -> Seen:
     fraction = spent(state.step, state.seconds, course.steps, course.minutes)
     return Seen(state.step, fraction, state.score)

@@ -29,9 +29,8 @@ class Silence:
 class Lines:
     """A line on stderr every `LINE_EVERY` seconds."""
 
-    def __init__(self, course: Course, start: State):
-        self._course, self._start, self._next = course, start, time.monotonic() + LINE_EVERY
-        self._facts = Facts(course, start)
+    def __init__(self, facts: Facts):
+        self._facts, self._next = facts, time.monotonic() + LINE_EVERY
 
     def show(self, state: State) -> None:
         self._facts.take(state)
@@ -43,10 +42,9 @@ class Lines:
 class Bar:
     """rich's progress bar on stderr."""
 
-    def __init__(self, course: Course, start: State, bar: Any):
+    def __init__(self, course: Timed, facts: Facts, bar: Any):
         self._bar, self._task = bar, bar.add_task("", total=1.0, facts="", completed=0.0)
-        self._course, self._next = course, 0.0
-        self._facts = Facts(course, start)
+        self._course, self._facts, self._next = course, facts, 0.0
 
     def show(self, state: State) -> None:
         self._facts.take(state)
@@ -58,8 +56,25 @@ class Bar:
         self._bar.update(self._task, completed=done, facts=self._facts.line(state))
 
 
-class Facts:
+class Timed(Protocol):
+    """A course as far as a bar must know it."""
+
+    @property
+    def steps(self) -> int | None: ...
+    @property
+    def minutes(self) -> float | None: ...
+
+
+class Facts(Protocol):
     """The figures beside the bar: the latest of each."""
+
+    def take(self, state: State) -> None: ...
+
+    def line(self, state: State) -> str: ...
+
+
+class TaskFacts:
+    """Loss, validation, learning rate, and tasks a second."""
 
     def __init__(self, course: Course, start: State):
         self._course, self._start = course, start
@@ -90,7 +105,7 @@ class Facts:
 
 
 @contextmanager
-def progress_of(course: Course, start: State, wanted: bool | None) -> Iterator[Progress]:
+def progress_of(course: Timed, facts: Facts, wanted: bool | None) -> Iterator[Progress]:
     """wanted: True shows a bar, False nothing; None a bar on a terminal and lines elsewhere."""
     if wanted is False:
         yield Silence()
@@ -106,9 +121,9 @@ def progress_of(course: Course, start: State, wanted: bool | None) -> Iterator[P
             TextColumn("{task.fields[facts]}"),
         )
         with RichProgress(*columns, console=Console(file=sys.stderr)) as bar:
-            yield Bar(course, start, bar)
+            yield Bar(course, facts, bar)
     else:
-        yield Lines(course, start)
+        yield Lines(facts)
 
 
 def tell(en: str, zh: str, wanted: bool | None) -> None:

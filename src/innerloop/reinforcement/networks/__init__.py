@@ -1,0 +1,1 @@
+"""Networks of policies: functions of named tensors, for any leading dimensions."""
