@@ -31,8 +31,8 @@ from innerloop.evaluation.temperature import calibration
 from innerloop.language import say
 from innerloop.outer import Learner
 from innerloop.recipes import baselines_for
-from innerloop.report.reliability import draw as draw_reliability
 from innerloop.reinforcement.run import is_reinforcement
+from innerloop.report.reliability import draw as draw_reliability
 from innerloop.tasks import Tasks
 
 OWN = [
