@@ -11,7 +11,7 @@ xsid: a task is five intents of one of seven languages that neither the encoder 
 has learnt; the same intents as in meta-training; sentences of equal English original once in each
 language, none whose original was trained on. xsid-unseen: six intents that were never trained on
 either (its settings are xsid's with a third of the rate; there are no intents left to choose on).
-clinc150: intents of three domains never trained on. full_way: all intents of a set from the published
+clinc150: intents of three domains never trained on, mixed, or (clinc150-one) of one of them. full_way: all intents of a set from the published
 5 examples each and its whole test set, meta-trained on the two other sets alone; a single task, so
 that there is no interval over tasks; the head is ridge, or multinomial logistic regression on the same
 features. out_of_scope: the 45 test intents of clinc150 learnt from 5 sentences each, against the
@@ -85,6 +85,12 @@ PARTS = {
         ((5, 1), (5, 5), (15, 1), (15, 5)),
         {"mix": 0.5},
         {"steps": 100, "meta_batch": 4, "lr": 3e-4, "ways": 60, "shots": 1, "queries": 3},
+    ),
+    "clinc150-one": Part(
+        {"name": "clinc150", "domains": "one"},
+        ((5, 1), (5, 5), (15, 1), (15, 5)),
+        {"mix": 0.5},
+        {"steps": 100, "meta_batch": 8, "lr": 3e-4, "ways": 15, "shots": 1, "queries": 5},
     ),
     **{
         f"full_way-{name}": Part({"name": "full_way", "data": name}, (), {"mix": 0.5}, FULL)
