@@ -9,44 +9,37 @@ from torch.nn import functional as F
 from innerloop.errors import InputError
 from innerloop.models.named import named
 
-PACE = 10.0  # how much faster than other weights the importance of an n-gram is learnt
-
 
 class Sentences(nn.Module):
     """See `sentences`."""
 
     def __init__(self, encoded: int, ngrams: int, width: int, mix: float):
         super().__init__()
-        self.encoded, self.mix = encoded, mix
-        self.gains = nn.Parameter(torch.empty(4))  # of the four parts, logarithms
+        self.encoded, self.mix, self.width = encoded, mix, width
+        self.gains = nn.Parameter(torch.empty(4 if width else 3))  # of the parts, logarithms
         self.turn = nn.Parameter(torch.empty(encoded, encoded))
-        self.importance = nn.Parameter(torch.empty(ngrams))  # of each place, a logarithm / PACE
-        self.learnt = nn.Parameter(torch.empty(width, ngrams))
+        if width:
+            self.shared = nn.Parameter(torch.empty(width, ngrams))
         self.features = 2 * encoded + ngrams + width
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
         """Before training it is the plain mix: what is learnt begins as a copy of what is given."""
         half = 0.5**0.5
+        grams = [half * self.mix] * 2 if self.width else [self.mix]
         with torch.no_grad():
-            self.gains.copy_(torch.tensor([half, half, half * self.mix, half * self.mix]).log())
+            self.gains.copy_(torch.tensor([half, half, *grams]).log())
             nn.init.zeros_(self.turn)
-            nn.init.zeros_(self.importance)
-            nn.init.normal_(self.learnt, std=self.learnt.shape[0] ** -0.5)
+            if self.width:
+                nn.init.normal_(self.shared, std=self.width**-0.5)
 
     def forward(self, x: Tensor) -> Tensor:
         z, grams = x.split([self.encoded, x.shape[1] - self.encoded], 1)
-        own, turned, exact, learnt = self.gains.exp()
-        grams = grams * (PACE * self.importance).exp()
-        return torch.cat(
-            [
-                own * z,
-                turned * unit(z + F.linear(z, self.turn)),
-                exact * unit(grams),
-                learnt * unit(F.linear(grams, self.learnt)),
-            ],
-            1,
-        )
+        parts = [z, unit(z + F.linear(z, self.turn)), grams]
+        if self.width:
+            parts.append(unit(F.linear(grams, self.shared)))
+        gains = self.gains.exp()
+        return torch.cat([gains[n] * part for n, part in enumerate(parts)], 1)
 
 
 def unit(rows: Tensor) -> Tensor:
@@ -60,22 +53,23 @@ def sentences(
     *,
     encoded: int = 512,
     ngrams: int = 4096,
-    width: int = 128,
+    width: int | None = None,
     mix: float = 1.0,
 ) -> nn.Module:
-    """What "use+ngrams" gives, x (rows, encoded + ngrams) -> four parts side by side.
+    """What "use+ngrams" gives, x (rows, encoded + ngrams) -> parts side by side, each with a gain.
 
         z                        the encoded sentence as it is
         (z + A z) / |z + A z|    turned so that what tells intents apart counts most
-        g e^b / |g e^b|          n-grams, each with an importance
-        C (g e^b) / |C (g e^b)|  n-grams that mean the same in a shared place, width numbers
+        g                        its n-grams as they are
+        C g / |C g|              n-grams that mean the same in a shared place, `width` numbers
 
-    each times a gain. A, b, C and the gains are learnt across tasks; before that A and b are zero,
-    C is a random projection, and the parts of z and of g count 1 and mix: the untrained mix. With
-    `outputs` a linear layer follows.
+    A, C and the gains are learnt across tasks; before that A is zero, C a random projection, and
+    what comes of z counts 1 and what comes of g counts `mix`: the untrained mix.
+    width: None leaves the last part out. It learns the words of the languages and domains that it is
+        trained on: of use there, a burden elsewhere.
+    outputs: with it a linear layer follows.
 
-    >>> features = sentences(encoded=8, ngrams=32, width=4)(torch.ones(2, 40))
-    >>> features.shape
+    >>> sentences(encoded=8, ngrams=32, width=4)(torch.ones(2, 40)).shape
     torch.Size([2, 52])
     """
     if not 0 < mix < float("inf"):
@@ -84,7 +78,7 @@ def sentences(
             "encoder.",
             f"mix 必须是大于 0 的有限数，收到 {mix}；1 表示 n-gram 与编码器同等重要。",
         )
-    body = Sentences(encoded, ngrams, width, mix)
+    body = Sentences(encoded, ngrams, width or 0, mix)
     if outputs is None:
         return body
     net = nn.Sequential(body, nn.Linear(body.features, outputs))

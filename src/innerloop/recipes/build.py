@@ -68,8 +68,8 @@ RECIPES["table", "protonet"] = Recipe(training={"steps": 1_000, "meta_batch": 16
 # many; chosen on meta-validation domains and languages.
 RECIPES["xsid", "ridge"] = Recipe(
     settings={"strength": 0.3},
-    model={"width": 512},
-    training={"steps": 100, "meta_batch": 8, "lr": 1e-3, "ways": 8, "shots": 1, "queries": 5},
+    model={"mix": 1.5},
+    training={"steps": 60, "meta_batch": 8, "lr": 1e-3, "ways": 5, "shots": 1, "queries": 5},
 )
 RECIPES["clinc150", "ridge"] = Recipe(
     settings={"strength": 0.3},

@@ -167,7 +167,8 @@ def go(
         state, history = placed(course, folder, settings, state, resume)
     saved, clock, facts = state.step, time.monotonic(), Earnings(course, state)
     with interruptible() as interrupted, progress_of(course, facts, progress) as shown:
-        for state in rounds(course, layout, state):
+        for now in rounds(course, layout, state):
+            state = now
             if state.row is not None:
                 history.append(state.row)
                 if folder is not None:

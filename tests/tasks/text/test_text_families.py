@@ -64,6 +64,13 @@ def test_domains_of_a_split_are_in_no_other(families):
         assert sizes in (None, counts)
 
 
+def test_a_task_may_be_one_domain(sets):
+    tasks = il.tasks.clinc150(domains="one", ways=15, encoder="ngrams")
+    groups = tasks.test.bank.groups
+    for episode in tasks.test.sample(tasks=4):
+        assert len({groups[c] for c in episode.classes.tolist()}) == 1
+
+
 def test_a_task_of_xsid_is_one_language_and_its_sentence_was_seen_in_none(families):
     tasks = families["xsid"]
     assert tasks.test.kind_names == ("da", "gsw", "kk", "lt", "nap", "no", "sr")

@@ -23,13 +23,20 @@ SEED = 0  # of the hash that divides what has no division of its own
 
 @checked()
 def clinc150(
-    *, ways: Span = 5, shots: Span = 1, queries: Span = 10, encoder: str = DEFAULT
+    *,
+    ways: Span = 5,
+    shots: Span = 1,
+    queries: Span = 10,
+    domains: Literal["mixed", "one"] = "mixed",
+    encoder: str = DEFAULT,
 ) -> Tasks:
     """Chatbot intents of domains never trained on: 150 in 10 domains (CLINC150).
 
     Meta-training has banking, credit_cards, home, meta and travel, validation has utility and work,
     test has auto_and_commute, kitchen_and_dining and small_talk (75 / 30 / 45 intents, about 150
-    sentences each, repeated ones left out). A task draws its intents from all domains of its split.
+    sentences each, repeated ones left out).
+    domains: "mixed" draws a task's intents from all domains of its split; "one" from a single domain,
+        which is harder: with 15 ways a task is all that a domain has.
     encoder: "use+ngrams", "use", "ngrams", "minilm", a model of sentence-transformers, or a mix.
     What is of no intent at all: `innerloop.tasks.out_of_scope()`.
     """
@@ -40,7 +47,16 @@ def clinc150(
         }
         for split in SPLITS
     }
-    return text_tasks("clinc150", splits, ways=ways, shots=shots, queries=queries, encoder=encoder)
+    return text_tasks(
+        "clinc150",
+        splits,
+        ways=ways,
+        shots=shots,
+        queries=queries,
+        within_groups=domains == "one",
+        encoder=encoder,
+        domains=domains,
+    )
 
 
 @checked()
