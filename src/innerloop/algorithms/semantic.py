@@ -31,6 +31,7 @@ from innerloop.tree import Tree, rows, tree_map
 WEIGHTS = "semantic.weights"
 OPINIONS = ("cosine", "person", "found", "finds", "found in one", "terms", "kinds")
 SMOOTHING = 5.0  # patients like anyone, added to a class's own, for naive Bayes
+MANY = 1_000  # kinds: to compare so many takes its time
 RARE = (1e-4, 1 - 1e-4)
 
 
@@ -88,6 +89,10 @@ class Semantic:
     scale: float
     layout: Layout = field(repr=False)
     single_pass = True
+
+    @property
+    def is_heavy(self) -> bool:
+        return len(self.layout.kinds) > MANY
 
     def init(self, generator: Generator | None = None) -> Meta:
         params, state = self.network.init(generator)

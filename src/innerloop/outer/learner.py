@@ -155,7 +155,9 @@ class Learner:
     @property
     def is_heavy(self) -> bool:
         """Whether a step takes long enough that one thinks before taking thousands: the network
-        is convolutional or large, or its tasks run one after the other."""
+        is convolutional or large, its tasks run one after the other, or the method says so."""
+        if getattr(self.method, "is_heavy", False):
+            return True
         network = getattr(self.method, "network", None)
         if network is None or self.path == "loop":
             return self.path == "loop"
