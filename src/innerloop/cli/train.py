@@ -100,17 +100,26 @@ def train(
     """
     if tasks in ENVIRONMENTS:
         asked_of_environments = {
-            **{
-                "steps": steps,
-                "minutes": minutes,
-                "meta_batch": meta_batch,
-                "lr": lr,
-                "clip": clip,
-            },
-            **{"optimiser": optimiser, "schedule": schedule, "patience": patience, "seed": seed},
-            **{"target": figure_or_column(tasks, target, stop_at)[0], "model": model, "ways": ways},
-            **{"validate_every": validate_every, "shots": shots, "queries": queries, "out": out},
-            **{"workers": workers, "memory": memory, "device": device, "resume": resume},
+            "steps": steps,
+            "minutes": minutes,
+            "meta_batch": meta_batch,
+            "lr": lr,
+            "clip": clip,
+            "optimiser": optimiser,
+            "schedule": schedule,
+            "patience": patience,
+            "seed": seed,
+            "target": figure_or_column(tasks, target, stop_at)[0],
+            "model": model,
+            "ways": ways,
+            "validate_every": validate_every,
+            "shots": shots,
+            "queries": queries,
+            "out": out,
+            "workers": workers,
+            "memory": memory,
+            "device": device,
+            "resume": resume,
         }
         algorithm = "rl2" if algorithm == DEFAULT else algorithm
         in_environments.train(tasks, algorithm, context.args, json, **asked_of_environments)

@@ -23,7 +23,7 @@ Arms = tuple[tuple[int, int], ...]  # (paid, not paid) of each arm, sorted
 Index = Callable[[Tensor, Tensor, int, Generator | None], Tensor]
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _best(arms: Arms, left: int) -> float:
     """The most that can still be expected of `left` pulls."""
     if not left:
@@ -60,7 +60,7 @@ def bandit_value(policy: IndexPolicy, pulls: int) -> float:
     """What a rule earns on average, exactly: the sum over everything that can happen. For few pulls,
     and rules without chance but in ties."""
 
-    @functools.lru_cache(maxsize=None)
+    @functools.cache
     def value(arms: Arms, left: int) -> float:
         if not left:
             return 0.0

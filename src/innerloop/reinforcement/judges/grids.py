@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,7 +68,7 @@ def _route(world: Any, goals: set[Cell]) -> list[Cell] | None:
 def in_one_way(cells: frozenset[Cell]) -> bool:
     """Whether a walk that never turns back towards (0, 0) passes all of them."""
     ordered = sorted(cells, key=sum)
-    return all(a[0] <= b[0] and a[1] <= b[1] for a, b in zip(ordered, ordered[1:], strict=False))
+    return all(a[0] <= b[0] and a[1] <= b[1] for a, b in itertools.pairwise(ordered))
 
 
 def apart(a: Cell, b: Cell) -> int:
