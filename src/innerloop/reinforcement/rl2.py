@@ -164,7 +164,7 @@ class Chosen:
         return self.method.observe(self.params, memory, step)
 
 
-@agent(steps=100, meta_batch=5_000, lr=2e-3, schedule="linear")
+@agent(steps=260, meta_batch=5_000, lr=2e-3, schedule="linear")
 def rl2(
     tasks: TaskDistribution,
     *,
