@@ -107,6 +107,7 @@ CHINESE = {
     "Other tasks than those it was trained on.": "换用与训练时不同的任务。",
     "Tasks; those of the first run without it.": "任务；默认为第一个运行的任务。",
     "How many new tasks.": "新任务的个数。",
+    "How many new tasks; 600, or 20000 in environments, without it.": "新任务的个数；未指定时为 600，在环境中为 20000。",
     "all: also the network pretrained and fine-tuned (trained once, kept with the run).": "all：还包括预训练后微调的网络（只训练一次，随运行保存）。",
     "Also balanced accuracy, macro F1, AUROC; R² and absolute error of numbers. Without it they are shown where classes are uneven.": "另列平衡准确率、宏 F1、AUROC；数值任务列 R² 与绝对误差。默认仅在类别不均衡时显示。",
     "Draws of tasks on which groups are held against known families.": "用于将分组与已知族对照的任务抽取次数。",

@@ -14,8 +14,7 @@ from innerloop.reinforcement.environments import (
 )
 from innerloop.reinforcement.experience import Step, Trials
 from innerloop.reinforcement.rl2 import rl2
+from innerloop.reinforcement.run import PolicyRun, load, train
 from innerloop.reinforcement.scores import Scores, judge
 
 AGENTS = {"rl2": rl2}
-
-from innerloop.reinforcement.run import PolicyRun, load, train  # noqa: E402

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -99,7 +100,7 @@ class Recurrent:
             order = torch.randperm(count, generator=generator)
             for part in order.chunk(self.minibatches):
                 some = batch.of(part)
-                moving, loss = moving.down(lambda params, some=some: self.loss(params, some))
+                moving, loss = moving.down(partial(self.loss, batch=some))
                 losses.append(loss)
         mean = sum(losses) / len(losses)
         return moving, Found(trials.returns(tasks.trial_episodes), trials.taken, mean)
@@ -135,8 +136,10 @@ class Batch(NamedTuple):
         steps, real, episode = self.trials
         some = Trials(Step(*(leaf[:, tasks] for leaf in steps)), real[:, tasks], episode[:, tasks])
         allowed = None if self.allowed is None else self.allowed[tasks]
-        at = (leaf[:, tasks] for leaf in (self.logged, self.advantage, self.target))
-        return Batch(some, *at, allowed)
+        logged, advantage, target = (
+            leaf[:, tasks] for leaf in (self.logged, self.advantage, self.target)
+        )
+        return Batch(some, logged, advantage, target, allowed)
 
 
 @dataclass(frozen=True)
@@ -161,7 +164,7 @@ class Chosen:
         return self.method.observe(self.params, memory, step)
 
 
-@agent(steps=100, meta_batch=5_000, lr=2e-3, schedule="linear")
+@agent(steps=260, meta_batch=5_000, lr=2e-3, schedule="linear")
 def rl2(
     tasks: TaskDistribution,
     *,

@@ -161,14 +161,14 @@ def go(
     progress: bool | None,
 ) -> PolicyRun:
     """Round after round, showing and saving."""
-    settings, (layout, state) = settings_of(course), initialise(course)
+    settings, (layout, start) = settings_of(course), initialise(course)
     history: list[dict[str, Any]] = []
     if folder is not None:
-        state, history = placed(course, folder, settings, state, resume)
-    saved, clock, facts = state.step, time.monotonic(), Earnings(course, state)
+        start, history = placed(course, folder, settings, start, resume)
+    state, saved, clock = start, start.step, time.monotonic()
+    facts = Earnings(course, start)
     with interruptible() as interrupted, progress_of(course, facts, progress) as shown:
-        for now in rounds(course, layout, state):
-            state = now
+        for state in rounds(course, layout, start):
             if state.row is not None:
                 history.append(state.row)
                 if folder is not None:

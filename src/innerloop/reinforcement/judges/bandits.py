@@ -50,7 +50,7 @@ def bandit_optimum(arms: int, pulls: int) -> float:
     pulls are as good as one for each pull.
 
     >>> round(bandit_optimum(arms=5, pulls=4), 3)
-    2.34
+    2.368
     """
     _best.cache_clear()
     return _best(((0, 0),) * min(arms, pulls), pulls)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +19,7 @@ from innerloop.reinforcement.rollout import Policy
 from innerloop.tree import Tree
 
 FEW = 10  # pulls of which the optimum is computed in seconds
-RULES = {
+RULES: dict[str, dict[str, Callable[..., Policy]]] = {
     "bandits": {"Thompson sampling": thompson, "UCB1": ucb1, "Gittins": gittins},
     "tabular_mdps": {"PSRL": psrl},
     "gridnavi": {"posterior sampling": posterior_goal},
