@@ -41,7 +41,7 @@ def load(
     """
     folder = RunFolder(Path(path))
     written = folder.read_settings()
-    if written["tasks"].get("kind") == "reinforcement":
+    if isinstance(written["tasks"], dict) and written["tasks"].get("kind") == "reinforcement":
         raise InputError(
             f"{str(folder.path)!r} holds a run of reinforcement learning; read it by "
             "il.reinforcement.load.",

@@ -111,7 +111,7 @@ CHINESE = {
     "all: also the network pretrained and fine-tuned (trained once, kept with the run).": "all：还包括预训练后微调的网络（只训练一次，随运行保存）。",
     "Also balanced accuracy, macro F1, AUROC; R² and absolute error of numbers. Without it they are shown where classes are uneven.": "另列平衡准确率、宏 F1、AUROC；数值任务列 R² 与绝对误差。默认仅在类别不均衡时显示。",
     "Draws of tasks on which groups are held against known families.": "用于将分组与已知族对照的任务抽取次数。",
-    "What places a task: the learner, or a set encoder trained for it.": "由什么确定任务的位置：学习器，或专门训练的集合编码器。",
+    "What places a task: the learner; the same, guided by the families of meta-training tasks; or a set encoder trained for it.": "由什么来定位任务：学习器；由元训练任务的族引导的学习器；或为此训练的集合编码器。",
     "How points become a plane.": "如何将点投影到平面。",
     "How many groups; as many as fit best without it.": "分组数；默认为最合适的数目。",
     "Where map.png and map.html go; RUN/map without it.": "map.png 与 map.html 的保存位置；默认为 RUN/map。",

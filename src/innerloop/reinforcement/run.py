@@ -258,7 +258,8 @@ def run_of(
 
 def is_reinforcement(path: str | os.PathLike[str]) -> bool:
     """Whether a run folder holds a run of reinforcement learning."""
-    return RunFolder(Path(path)).read_settings()["tasks"]["kind"] == KIND
+    tasks = RunFolder(Path(path)).read_settings().get("tasks")
+    return isinstance(tasks, dict) and tasks.get("kind") == KIND
 
 
 @checked(path="'runs/bandits-rl2'")
