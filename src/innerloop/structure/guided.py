@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -70,7 +71,7 @@ def guided(
 
 def parts(tasks: Stream, seed: int, episodes: int) -> Any:
     for first in range(0, episodes, AT_ONCE):
-        yield tasks.numbered(seed, range(first, min(episodes, first + AT_ONCE)))
+        yield tasks.numbered(seed, np.arange(first, min(episodes, first + AT_ONCE)))
 
 
 def trained(
