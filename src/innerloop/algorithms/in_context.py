@@ -53,7 +53,7 @@ def in_context(
     torch.Size([5, 3])
     """
 
-    def make(inputs: int, targets: int, outputs: int, **sizes: int) -> nn.Module:
+    def make(inputs: int, targets: int, outputs: int, **sizes: Any) -> nn.Module:
         if not numbers:
             return KinTokens(inputs, **sizes)
         return Tokens(inputs, targets, outputs, **sizes, depth=2, attend=linear_attention)
