@@ -3,6 +3,8 @@ arXiv:2212.07677), and fitting a prior with it (Müller et al. 2022, arXiv:2112.
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import nn
 
 from innerloop.algorithms.tnp import Tokens

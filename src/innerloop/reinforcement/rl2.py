@@ -193,8 +193,8 @@ def rl2(
     """
     if tasks.world.continuous:
         raise InputError(
-            f"rl2 chooses among actions, and those of {tasks.name} are numbers; train it on bandits, mdps or a grid.",
-            f"rl2 在若干动作中选择，而 {tasks.name} 的动作是数值；请在 bandits、mdps 或网格上训练。",
+            f"rl2 chooses among actions, and those of {tasks.name} are numbers; train it on bandits, tabular_mdps or gridnavi.",
+            f"rl2 在若干动作中选择，而 {tasks.name} 的动作是数值；请在 bandits、tabular_mdps 或 gridnavi 上训练。",
         )
     return Recurrent(
         tasks.world.observations,
