@@ -15,8 +15,8 @@ from innerloop.models.transformer import transformer
 
 IMAGE_MODELS = {"conv4": conv4, "resnet6": resnet6, "resnet12": resnet12}
 SEQUENCE_MODELS = {"transformer": transformer, "recurrent": recurrent}
-ROW_MODELS = {"mlp": mlp, "reweighted": reweighted, "sentences": sentences}
-MODELS = {**ROW_MODELS, **IMAGE_MODELS, **SEQUENCE_MODELS}
+ROW_MODELS = {"mlp": mlp, "reweighted": reweighted}
+MODELS = {**ROW_MODELS, "sentences": sentences, **IMAGE_MODELS, **SEQUENCE_MODELS}
 
 __all__ = [
     "IMAGE_MODELS",
