@@ -33,7 +33,7 @@ class Signalling(FunctionStream):
 
     def draw(self, draws: Draws) -> Episodes:
         if self.at in draws.episodes:
-            os.kill(os.getpid(), self.number)
+            signal.raise_signal(self.number)
         return super().draw(draws)
 
 
@@ -111,7 +111,7 @@ def test_a_second_signal_acts_at_once_and_loses_no_whole_step(tmp_path):
     class Impatient(Signalling):
         def draw(self, draws):
             if self.at in draws.episodes:
-                os.kill(os.getpid(), self.number)
+                signal.raise_signal(self.number)
             return super().draw(draws)
 
     tasks = signalling(5, signal.SIGINT)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import signal
 
 import torch
@@ -54,7 +53,7 @@ class Signalling(FunctionStream):
 
     def draw(self, draws: Draws) -> Episodes:
         if self.at in draws.episodes:
-            os.kill(os.getpid(), self.number)
+            signal.raise_signal(self.number)
         return super().draw(draws)
 
 
