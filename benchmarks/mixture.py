@@ -53,6 +53,12 @@ def learners() -> dict[str, tuple[il.Learner, float]]:
     return made
 
 
+def descending(name: str, inner_lr: float, inner_clip: float) -> il.Learner:
+    """MAML or Meta-SGD on the network that all of them have."""
+    settings = {"inner_lr": inner_lr, "inner_clip": inner_clip, "inner_steps": STEPS}
+    return il.ALGORITHMS[name](il.models.mlp(2, 1), **settings)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--learners", nargs="+", default=list(learners()))
@@ -85,8 +91,7 @@ def tune(names: list[str], path: Path) -> None:
     """Each setting trained a little and judged on meta-validation tasks."""
     tasks, rows = il.tasks.mixture(), []
     for name, inner_lr, clip, lr in product(names, (0.01, 0.03, 0.1), (1.0, 10.0), (1e-3, 3e-3)):
-        net, settings = il.models.mlp(2, 1), {"inner_lr": inner_lr, "inner_clip": clip}
-        learner = il.ALGORITHMS[name](net, inner_steps=STEPS, **settings)
+        learner = descending(name, inner_lr, clip)
         run = il.train(
             learner,
             tasks,
@@ -98,7 +103,8 @@ def tune(names: list[str], path: Path) -> None:
         found = il.evaluate(learner, run.meta, tasks.validation, episodes=VALIDATION)
         how = {
             "learner": name,
-            **settings,
+            "inner_lr": inner_lr,
+            "inner_clip": clip,
             "inner_steps": STEPS,
             "lr": lr,
             "tasks": TUNING,

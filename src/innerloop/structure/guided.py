@@ -5,9 +5,6 @@ Supervised contrastive learning (Khosla et al. 2020, arXiv:2004.11362).
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -15,6 +12,7 @@ from torch.nn import functional as F
 from innerloop.core import Examples
 from innerloop.episodes import Stream
 from innerloop.errors import InputError
+from innerloop.evaluation.adaptation import batches
 from innerloop.language import say
 from innerloop.structure.clusters import kinds_of, scale_of, standardised
 from innerloop.structure.point import Point, TaskEncoder, coordinates
@@ -56,7 +54,8 @@ def guided(
             "encoder, or a contrastive one.",
             f"{tasks.name} 的任务没有可用来引导任务图的已知族；请使用学习器自身的编码器或对比编码器。",
         )
-    points = torch.cat([coordinates(encoder.many(part)) for part in parts(tasks, seed, episodes)])
+    met = batches(tasks, episodes, seed, AT_ONCE, None)
+    points = torch.cat([coordinates(encoder.many(part)) for _, part in met])
     scale = scale_of(points)
     net = trained(standardised(points, scale).float(), kinds, steps, meta_batch, width, dims, seed)
 
@@ -67,11 +66,6 @@ def guided(
 
     name = say(f"{encoder.name}, guided by families", f"{encoder.name}（由已知族引导）")
     return TaskEncoder(name, one, encoder.place)
-
-
-def parts(tasks: Stream, seed: int, episodes: int) -> Any:
-    for first in range(0, episodes, AT_ONCE):
-        yield tasks.numbered(seed, np.arange(first, min(episodes, first + AT_ONCE)))
 
 
 def trained(
