@@ -31,6 +31,22 @@ def advantages(
     return found
 
 
+def usual(rewards: Tensor, real: Tensor, discount: float) -> tuple[Tensor, Tensor]:
+    """(centre (L, 1), spread) of what is still to come: the mean over trials at each step, and the
+    deviation from it. A network's value counts from there in that unit, so that rewards of any size
+    are learnt at the same rates.
+
+    >>> r, real = torch.tensor([[1.0, 3.0], [1.0, 1.0]]), torch.ones(2, 2).bool()
+    >>> centre, spread = usual(r, real, discount=1.0)
+    >>> centre.T, round(float(spread), 2)
+    (tensor([[3., 1.]]), 0.71)
+    """
+    worth = advantages(rewards, torch.zeros_like(rewards), real, discount, 1.0)
+    centre = worth.sum(1, keepdim=True) / real.sum(1, keepdim=True).clamp(min=1)
+    off = torch.where(real, worth - centre, 0.0)
+    return centre, (off.square().sum() / real.sum()).sqrt().clamp(min=1e-6)
+
+
 def clipped_loss(now: Tensor, before: Tensor, advantage: Tensor, clip: float) -> Tensor:
     """-min(ratio A, clamp(ratio, 1 - clip, 1 + clip) A), one for each step (Schulman et al. 2017,
     arXiv:1707.06347); now, before: log-probabilities of the actions taken.

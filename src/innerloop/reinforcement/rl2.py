@@ -25,6 +25,7 @@ from innerloop.reinforcement.ppo import (
     log_probability,
     masked,
     one_hot,
+    usual,
 )
 from innerloop.reinforcement.rollout import rollout
 from innerloop.tree import Tree
@@ -92,9 +93,12 @@ class Recurrent:
             acted = rollout(Chosen(self, moving.params), tasks, task, count, generator)
         trials = acted.trials
         logged, values = (torch.stack(part) for part in zip(*acted.kept, strict=True))
-        reward = trials.steps.reward
-        found = advantages(reward, values, trials.real, self.discount, self.trace)
-        batch = Batch(trials, logged, found, found + values, acted.allowed)
+        reward, real = trials.steps.reward, trials.real
+        centre, spread = usual(reward, real, self.discount)
+        found = advantages(reward, centre + spread * values, real, self.discount, self.trace)
+        target = values + found / spread
+        size = found[real].std().clamp(min=1e-6)
+        batch = Batch(trials, logged, found / size, target, acted.allowed)
         losses = []
         for _ in range(self.epochs):
             order = torch.randperm(count, generator=generator)
@@ -120,11 +124,12 @@ class Recurrent:
         return torch.where(real, each, 0.0).sum() / real.sum()
 
 
-VALUE = 1.0  # weight of the value's error
+VALUE = 0.5  # weight of the value's error
 
 
 class Batch(NamedTuple):
-    """logged: log-probabilities of the actions as they were chosen; target: of the value."""
+    """logged: log-probabilities of the actions as they were chosen; target: of the value,
+    from the usual one in units of `ppo.usual`."""
 
     trials: Trials
     logged: Tensor
