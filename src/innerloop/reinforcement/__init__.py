@@ -2,6 +2,7 @@
 
 from innerloop.reinforcement import judges
 from innerloop.reinforcement.agent import Agent
+from innerloop.reinforcement.dpt import dpt
 from innerloop.reinforcement.environments import (
     ENVIRONMENTS,
     TaskDistribution,
@@ -16,5 +17,6 @@ from innerloop.reinforcement.experience import Step, Trials
 from innerloop.reinforcement.rl2 import rl2
 from innerloop.reinforcement.run import PolicyRun, load, train
 from innerloop.reinforcement.scores import Scores, judge
+from innerloop.reinforcement.varibad import varibad
 
-AGENTS = {"rl2": rl2}
+AGENTS = {"rl2": rl2, "varibad": varibad, "dpt": dpt}

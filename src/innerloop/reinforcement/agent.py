@@ -12,6 +12,7 @@ from torch import Generator, Tensor
 
 from innerloop.arguments import arguments_of
 from innerloop.core import Meta, Params
+from innerloop.errors import InputError
 from innerloop.outer.learner import Spec, Suggestions, check_settings
 from innerloop.reinforcement.environments import TaskDistribution
 from innerloop.reinforcement.experience import Step
@@ -93,6 +94,12 @@ class Agent:
         with torch.no_grad():
             return self.method.predict(meta.params, fast, observation)
 
+    def embed(self, meta: Meta, fast: Tree) -> Tensor:
+        """A place on a map of tasks, of learners that have a belief (varibad), else of the state."""
+        own = getattr(self.method, "embed", None)
+        with torch.no_grad():
+            return fast if own is None else own(meta.params, fast)
+
     def policy(self, meta: Meta) -> Policy:
         """As one that acts in many tasks at once, at random as its logits say."""
         return Acting(self.method, meta.params)
@@ -122,6 +129,15 @@ class Acting:
 
     def observe(self, memory: Tree, step: Step, generator: Generator) -> Tree:
         return self.method.observe(self.params, memory, step)
+
+
+def for_choices(name: str, tasks: TaskDistribution) -> None:
+    """Refuse tasks whose actions are numbers."""
+    if tasks.world.continuous:
+        raise InputError(
+            f"{name} chooses among actions, and those of {tasks.name} are numbers; train it on bandits, tabular_mdps or gridnavi.",
+            f"{name} 在若干动作中选择，而 {tasks.name} 的动作是数值；请在 bandits、tabular_mdps 或 gridnavi 上训练。",
+        )
 
 
 def agent(**suggested: Any) -> Callable[[Callable[..., Improves]], Callable[..., Agent]]:

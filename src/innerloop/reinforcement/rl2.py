@@ -3,31 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
-from typing import Any, NamedTuple
 
 import torch
 from torch import Generator, Tensor
 
 from innerloop.core import Params
-from innerloop.errors import InputError
-from innerloop.reinforcement.agent import Found, Improves, agent
+from innerloop.reinforcement.agent import Found, Improves, agent, for_choices
 from innerloop.reinforcement.environments import TaskDistribution
-from innerloop.reinforcement.experience import Step, Trials
+from innerloop.reinforcement.experience import Step
 from innerloop.reinforcement.moving import Moving
 from innerloop.reinforcement.networks.gru import along, cell
 from innerloop.reinforcement.networks.linear import gru_weights, linear, linear_weights
-from innerloop.reinforcement.ppo import (
-    advantages,
-    choose,
-    clipped_loss,
-    entropy,
-    log_probability,
-    masked,
-    one_hot,
-    usual,
-)
-from innerloop.reinforcement.rollout import rollout
+from innerloop.reinforcement.phase import Batch, passes, ppo_loss, trials_of
+from innerloop.reinforcement.ppo import one_hot
 from innerloop.tree import Tree
 
 
@@ -88,26 +76,13 @@ class Recurrent:
         self, moving: Moving, tasks: TaskDistribution, count: int, generator: Generator
     ) -> tuple[Moving, Found]:
         """Act in new tasks with the weights as they are, then several epochs of PPO."""
-        task = tasks.world.sample(count, generator)
-        with torch.no_grad():
-            acted = rollout(Chosen(self, moving.params), tasks, task, count, generator)
-        trials = acted.trials
-        logged, values = (torch.stack(part) for part in zip(*acted.kept, strict=True))
-        reward, real = trials.steps.reward, trials.real
-        centre, spread = usual(reward, real, self.discount)
-        found = advantages(reward, centre + spread * values, real, self.discount, self.trace)
-        target = values + found / spread
-        size = found[real].std().clamp(min=1e-6)
-        batch = Batch(trials, logged, found / size, target, acted.allowed)
-        losses = []
-        for _ in range(self.epochs):
-            order = torch.randperm(count, generator=generator)
-            for part in order.chunk(self.minibatches):
-                some = batch.of(part)
-                moving, loss = moving.down(partial(self.loss, batch=some))
-                losses.append(loss)
-        mean = sum(losses) / len(losses)
-        return moving, Found(trials.returns(tasks.trial_episodes), trials.taken, mean)
+        batch = trials_of(self, moving.params, tasks, count, generator, self.discount, self.trace)
+
+        def loss(params: Params, part: Tensor) -> Tensor:
+            return self.loss(params, batch.of(part))
+
+        moving, mean = passes(moving, count, self.epochs, self.minibatches, generator, loss)
+        return moving, Found(batch.trials.returns(tasks.trial_episodes), batch.trials.taken, mean)
 
     def loss(self, params: Params, batch: Batch) -> Tensor:
         """PPO's loss over whole trials, from their beginning."""
@@ -116,57 +91,7 @@ class Recurrent:
         states = along(params, "gru", self.input(Step(*(leaf[:-1] for leaf in steps))), start)
         h = torch.cat([start[None], states])  # (L, T, H) before each step
         logits, value = self.heads(params, h, steps.observation)
-        logged = masked(logits, batch.allowed).log_softmax(-1)
-        now = log_probability(logged, steps.action)
-        policy = clipped_loss(now, batch.logged, batch.advantage, self.clip)
-        error = (value - batch.target).square()
-        each = policy + 0.5 * VALUE * error - self.entropy * entropy(logged)
-        return torch.where(real, each, 0.0).sum() / real.sum()
-
-
-VALUE = 0.5  # weight of the value's error
-
-
-class Batch(NamedTuple):
-    """logged: log-probabilities of the actions as they were chosen; target: of the value,
-    from the usual one in units of `ppo.usual`."""
-
-    trials: Trials
-    logged: Tensor
-    advantage: Tensor
-    target: Tensor
-    allowed: Tensor | None
-
-    def of(self, tasks: Tensor) -> Batch:
-        steps, real, episode = self.trials
-        some = Trials(Step(*(leaf[:, tasks] for leaf in steps)), real[:, tasks], episode[:, tasks])
-        allowed = None if self.allowed is None else self.allowed[tasks]
-        logged, advantage, target = (
-            leaf[:, tasks] for leaf in (self.logged, self.advantage, self.target)
-        )
-        return Batch(some, logged, advantage, target, allowed)
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """The policy in training: it also keeps log-probabilities and values."""
-
-    method: Recurrent
-    params: Params
-
-    def begin(self, tasks: int, generator: Generator) -> Tree:
-        return self.method.begin(self.params, (tasks,))
-
-    def act(
-        self, memory: Tree, observation: Tensor, allowed: Tensor | None, generator: Generator
-    ) -> tuple[Tensor, Any]:
-        logits, value = self.method.heads(self.params, memory, observation)
-        logged = masked(logits, allowed).log_softmax(-1)
-        action = choose(logged, generator)
-        return action, (log_probability(logged, action), value)
-
-    def observe(self, memory: Tree, step: Step, generator: Generator) -> Tree:
-        return self.method.observe(self.params, memory, step)
+        return ppo_loss(logits, value, batch, self.clip, self.entropy)
 
 
 @agent(steps=260, meta_batch=5_000, lr=2e-3, schedule="linear")
@@ -196,11 +121,7 @@ def rl2(
     >>> rl2(bandits(arms=3), hidden=32).spec.settings["hidden"]
     32
     """
-    if tasks.world.continuous:
-        raise InputError(
-            f"rl2 chooses among actions, and those of {tasks.name} are numbers; train it on bandits, tabular_mdps or gridnavi.",
-            f"rl2 在若干动作中选择，而 {tasks.name} 的动作是数值；请在 bandits、tabular_mdps 或 gridnavi 上训练。",
-        )
+    for_choices("rl2", tasks)
     return Recurrent(
         tasks.world.observations,
         tasks.world.actions,

@@ -44,6 +44,12 @@ class Bandits:
             return None
         return torch.arange(self.arms) < task["arms"][:, None]
 
+    def best(self, task: Tree, observation: Tensor) -> Tensor:
+        """(..., T) the arm that pays most."""
+        allowed = torch.arange(self.arms) < task["arms"][:, None]
+        best = task["means"].where(allowed, -1.0).argmax(-1)
+        return best.expand(observation.shape[:-1])
+
     def begin(self, task: Tree, generator: Generator) -> Tree:
         return task["means"].new_zeros(len(task["means"]), 0)
 

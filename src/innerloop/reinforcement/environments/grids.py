@@ -61,6 +61,17 @@ class Grid:
         place = state[:, :1] * self.size + state[:, 1:]
         return torch.zeros(len(state), self.size**2).scatter_(1, place, 1.0)
 
+    def best(self, task: Tree, observation: Tensor) -> Tensor:
+        """(..., T) the move towards the goal from where one is seen to be: sideways first."""
+        if self.dark:
+            place = observation.argmax(-1)
+            x, y = place // self.size, place % self.size
+        else:
+            x, y = ((observation + 1) / 2 * (self.size - 1)).round().long().unbind(-1)
+        dx, dy = task[:, 0] - x, task[:, 1] - y
+        upright = torch.where(dy > 0, 1, torch.where(dy < 0, 3, 0))
+        return torch.where(dx > 0, 2, torch.where(dx < 0, 4, upright))
+
     def step(self, task: Tree, state: Tree, action: Tensor, generator: Generator) -> Outcome:
         state = (state + MOVES[action]).clamp(0, self.size - 1)
         there = (state == task).all(-1)
