@@ -8,6 +8,7 @@ from innerloop.reinforcement.environments import (
     TaskDistribution,
     bandits,
     dark_room,
+    environment,
     gridnavi,
     point_navigation,
     semicircle,

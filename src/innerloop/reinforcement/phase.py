@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 import torch
@@ -109,13 +110,13 @@ def passes(
     epochs: int,
     minibatches: int,
     generator: Generator,
-    loss: Callable[[Params, Tensor], Tensor],
+    loss: Callable[..., Tensor],
 ) -> tuple[Moving, float]:
     """(after `epochs` times down `loss(params, some of the tasks)` of each part, its mean)."""
     losses = []
     for _ in range(epochs):
         for part in torch.randperm(count, generator=generator).chunk(minibatches):
-            moving, found = moving.down(lambda params, part=part: loss(params, part))
+            moving, found = moving.down(partial(loss, part=part))
             losses.append(found)
     return moving, sum(losses) / len(losses)
 

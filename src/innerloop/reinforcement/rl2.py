@@ -35,14 +35,15 @@ class Recurrent:
 
     @property
     def inputs(self) -> int:
-        return 2 * self.observations + self.actions + 2
+        return 2 * self.actions * (1 + self.observations) + self.observations + 1
 
     def init(self, generator: Generator | None) -> Params:
         seen, wide = self.hidden + self.observations, self.hidden
         params = gru_weights("gru", self.inputs, self.hidden, generator)
         if self.observations:
             params |= linear_weights("joint", seen, wide, generator, 2**0.5)
-        params |= linear_weights("policy", wide, self.actions, generator, 0.01)
+        ways = 1 + self.observations
+        params |= linear_weights("policy", wide, self.actions * ways, generator, 0.01)
         return params | linear_weights("value", wide, 1, generator)
 
     def begin(self, params: Params, shape: tuple[int, ...]) -> Tree:
@@ -52,15 +53,15 @@ class Recurrent:
         return cell(params, "gru", self.input(step), fast)
 
     def input(self, step: Step) -> Tensor:
-        """(..., I)"""
-        parts = [one_hot(step.action, self.actions), step.reward[..., None]]
-        parts += [step.ended[..., None].float()]
-        if self.observations:
-            parts += [step.observation, step.following]
-        return torch.cat(parts, -1)
+        """(..., I) the action where it was taken, that times its reward, and what followed. In these
+        products sums over steps are what there is to know of a table of rewards."""
+        place = with_one(step.observation)
+        done = (one_hot(step.action, self.actions)[..., None] * place[..., None, :]).flatten(-2)
+        parts = [done, done * step.reward[..., None], step.following]
+        return torch.cat([*parts, step.ended[..., None].float()], -1)
 
     def predict(self, params: Params, fast: Tree, observation: Tensor) -> Tensor:
-        return linear(params, "policy", self.seen(params, fast, observation))
+        return self.heads(params, fast, observation)[0]
 
     def seen(self, params: Params, h: Tensor, observation: Tensor) -> Tensor:
         if not self.observations:
@@ -70,7 +71,9 @@ class Recurrent:
     def heads(self, params: Params, h: Tensor, observation: Tensor) -> tuple[Tensor, Tensor]:
         """(logits (..., A), value (...))"""
         seen = self.seen(params, h, observation)
-        return linear(params, "policy", seen), linear(params, "value", seen)[..., 0]
+        table = linear(params, "policy", seen).unflatten(-1, (self.actions, -1))
+        logits = (table * with_one(observation)[..., None, :]).sum(-1)
+        return logits, linear(params, "value", seen)[..., 0]
 
     def improve(
         self, moving: Moving, tasks: TaskDistribution, count: int, generator: Generator
@@ -94,6 +97,11 @@ class Recurrent:
         return ppo_loss(logits, value, batch, self.clip, self.entropy)
 
 
+def with_one(observation: Tensor) -> Tensor:
+    """(..., 1 + O)"""
+    return torch.cat([observation.new_ones(*observation.shape[:-1], 1), observation], -1)
+
+
 @agent(steps=260, meta_batch=5_000, lr=2e-3, schedule="linear")
 def rl2(
     tasks: TaskDistribution,
@@ -108,8 +116,8 @@ def rl2(
 ) -> Improves:
     """RL²: the policy is a recurrent network, and what it learns of a task is its state.
 
-        h_t = GRU(h_t-1; observation, action, reward, ended, next observation)
-        action ~ softmax(policy(h, observation))
+        h_t = GRU(h_t-1; action x (1, observation), reward x the same, next observation, ended)
+        action ~ softmax(policy(h, observation) (1, observation))
 
     (Duan et al. 2016, arXiv:1611.02779.) The state is kept across the episodes of a trial, and
     forgotten between trials. Trained by PPO on the return of whole trials.

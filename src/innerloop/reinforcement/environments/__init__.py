@@ -9,6 +9,7 @@ from innerloop.reinforcement.environments.distribution import (
 )
 from innerloop.reinforcement.environments.grids import dark_room, gridnavi
 from innerloop.reinforcement.environments.mdps import tabular_mdps
+from innerloop.reinforcement.environments.own import environment
 from innerloop.reinforcement.environments.points import point_navigation, semicircle
 
 ENVIRONMENTS = {

@@ -97,8 +97,8 @@ def attend(
     params: Params, here: str, heads: int, x: Tensor, keys: Tensor, values: Tensor, causal: bool
 ) -> Tensor:
     queries = linear(params, f"{here}.queries", x)
-    parts = (apart(leaf, heads) for leaf in (queries, keys, values))
-    found = F.scaled_dot_product_attention(*parts, is_causal=causal)
+    q, k, v = (apart(leaf, heads) for leaf in (queries, keys, values))
+    found = F.scaled_dot_product_attention(q, k, v, is_causal=causal)
     return linear(params, f"{here}.back", found.transpose(-3, -2).flatten(-2))
 
 
