@@ -26,6 +26,7 @@ from innerloop.cli.probe import probe
 from innerloop.cli.tasks import algorithms
 from innerloop.cli.tasks import app as tasks
 from innerloop.cli.train import train
+from innerloop.cli.watch import watch
 from innerloop.errors import InnerloopError, not_one_of
 from innerloop.language import LANGUAGES, language, typed, use_language
 
@@ -85,6 +86,7 @@ app.command("history")(history)
 app.command("adapt", context_settings=EXTRAS)(adapt)
 app.command("predict")(predict)
 app.command("chat")(chat)
+app.command("watch")(watch)
 app.command("map", context_settings=EXTRAS)(map_tasks)
 app.command("probe", context_settings=EXTRAS)(probe)
 app.command("bench")(bench)

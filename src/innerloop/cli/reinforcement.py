@@ -13,8 +13,9 @@ from innerloop.cli.settings import convert, pairs
 from innerloop.errors import InputError, did_you_mean, not_one_of
 from innerloop.language import say
 from innerloop.outer.learner import settings_of
-from innerloop.reinforcement import AGENTS, ENVIRONMENTS, PolicyRun, judge, load
+from innerloop.reinforcement import AGENTS, PolicyRun, judge, load
 from innerloop.reinforcement import train as train_policy
+from innerloop.reinforcement.environments import maker
 from innerloop.reinforcement.judges.table import beside, optimum
 from innerloop.training import Verdict
 
@@ -36,11 +37,12 @@ def train(tasks: str, algorithm: str, arguments: list[str], as_json: bool, **ask
                 f"{option} does not apply to environments such as {tasks}; leave it out.",
                 f"{option} 不适用于 {tasks} 这类环境；请去掉它。",
             )
-    make, learns = ENVIRONMENTS[tasks], AGENTS[algorithm]
+    make, learns = maker(tasks), AGENTS[algorithm]
+    assert make is not None, tasks
     options = read(arguments, {tasks: make, algorithm: learns})
     learner = learns(make(**options[tasks]), **options[algorithm])
     given = {name: value for name, value in asked.items() if value is not None}
-    folder = given.pop("out", None) or Path("runs") / f"{tasks}-{algorithm}"
+    folder = given.pop("out", None) or Path("runs") / f"{tasks.replace(':', '.')}-{algorithm}"
     run = train_policy(learner, **given, out=folder)
     tell(str(run))
     if run.verdict is not Verdict.DIVERGED:
@@ -88,13 +90,17 @@ def evaluate(
             )
     run = load(path)
     name = run.learner.tasks.name
-    options = read(arguments, {name: ENVIRONMENTS[name]}, only=("trial_episodes",))[name]
+    make = maker(name)
+    assert make is not None, name
+    options = read(arguments, {name: make}, only=("trial_episodes",))[name]
     tasks = run.learner.tasks.replace(**options)
     scores = judge(
         run.learner.spec.algorithm,
         run.policy,
         tasks,
-        count=TRIALS if episodes is None else episodes,
+        count=min(TRIALS, 4 * getattr(tasks.world, "at_once", TRIALS))
+        if episodes is None
+        else episodes,
         seed=seed,
         baselines={} if alone else beside(tasks),
     )

@@ -59,14 +59,18 @@ def plan_course(
     patience_for: int | None,
     target_return: float | None,
     validate_every: int | None,
-    validation_tasks: int,
+    validation_tasks: int | None,
     seed: int,
 ) -> Course:
     """What the user says, and where he is silent what the algorithm suggests."""
     suggested = learner.suggestions
     if steps is None and minutes is None:
         steps = suggested.steps
-    meta_batch = suggested.meta_batch if meta_batch is None else meta_batch
+    most = getattr(learner.tasks.world, "at_once", 1_000_000)
+    if meta_batch is None:
+        meta_batch = min(suggested.meta_batch, most)
+    if validation_tasks is None:
+        validation_tasks = min(VALIDATION_TASKS, most)
     lr = suggested.lr if lr is None else lr
     if validate_every is None:
         validate_every = VALIDATE_EVERY if steps is None else max(1, steps // VALIDATIONS)

@@ -6,7 +6,7 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Iterable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,7 +25,8 @@ from innerloop.errors import InputError
 from innerloop.language import say
 from innerloop.outer.allocator import keep_memory
 from innerloop.reinforcement.agent import Agent
-from innerloop.reinforcement.course import VALIDATION_TASKS, Course, plan_course
+from innerloop.reinforcement.course import Course, plan_course
+from innerloop.reinforcement.environments import TaskDistribution
 from innerloop.reinforcement.loop import initialise, rounds
 from innerloop.reinforcement.rollout import Policy
 from innerloop.reinforcement.shown import Earnings
@@ -104,7 +105,7 @@ def train(
     patience: int | None = None,
     target: float | None = None,
     validate_every: int | None = None,
-    validation_tasks: int = VALIDATION_TASKS,
+    validation_tasks: int | None = None,
     save_every: int | None = None,
     seed: int = 0,
     out: str | os.PathLike[str] | None = None,
@@ -263,26 +264,35 @@ def is_reinforcement(path: str | os.PathLike[str]) -> bool:
 
 
 @checked(path="'runs/bandits-rl2'")
-def load(path: str | os.PathLike[str]) -> PolicyRun:
-    """The run in a folder that `reinforcement.train` wrote, also one that was killed."""
+def load(path: str | os.PathLike[str], tasks: TaskDistribution | None = None) -> PolicyRun:
+    """The run in a folder that `reinforcement.train` wrote, also one that was killed.
+
+    tasks: a user's own, where the run's have no name by which they could be made again.
+    """
     from innerloop.reinforcement import AGENTS, ENVIRONMENTS
+    from innerloop.reinforcement.environments import maker
 
     folder = RunFolder(Path(path))
     written = folder.read_settings()
-    names: tuple[tuple[str, str, dict[str, Callable[..., Any]]], ...] = (
-        ("algorithm", written["algorithm"], AGENTS),
-        ("environment", written["tasks"]["name"], ENVIRONMENTS),
-    )
-    for what, name, known in names:
-        if name not in known:
-            raise InputError(
-                f"there is no {what} {name!r} in reinforcement learning; it has: {', '.join(known)}.",
-                f"强化学习中没有名为 {name!r} 的 {what}；可用的有：{'、'.join(known)}。",
-            )
-    tasks = ENVIRONMENTS[written["tasks"]["name"]](**written["tasks"]["settings"])
-    learner: Agent = AGENTS[written["algorithm"]](tasks, **written["settings"])
+    name, algorithm = written["tasks"]["name"], written["algorithm"]
+    if algorithm not in AGENTS:
+        raise unknown("algorithm", algorithm, AGENTS)
+    if tasks is None:
+        make = maker(name)
+        if make is None:
+            raise unknown("environment", name, ENVIRONMENTS)
+        tasks = make(**written["tasks"]["settings"])
+    learner: Agent = AGENTS[algorithm](tasks, **written["settings"])
     meta, _, facts = read_meta(folder, learner.init(None), written["training"]["meta_batch"])
     meta = Meta(
         {name: meta.params[name] for name in Layout.of(learner.init(None).params).names}, {}
     )
     return run_of(learner, meta, facts, folder.read_history(), folder.path, written)
+
+
+def unknown(what: str, name: str, known: Iterable[str]) -> InputError:
+    return InputError(
+        f"there is no {what} {name!r} in reinforcement learning; it has: {', '.join(known)}; your own "
+        "are given by load(path, tasks=...).",
+        f"强化学习中没有名为 {name!r} 的 {what}；可用的有：{'、'.join(known)}；自己的请用 load(path, tasks=...) 给出。",
+    )

@@ -85,8 +85,9 @@ class Scores:
 def returns_of(policy: Policy, tasks: TaskDistribution, count: int, seed: int) -> Tensor:
     """(count, episodes) of trials in new tasks: the same tasks for every policy of one seed."""
     parts = []
-    for number, first in enumerate(range(0, count, AT_ONCE)):
-        some = min(AT_ONCE, count - first)
+    most = getattr(tasks.world, "at_once", AT_ONCE)
+    for number, first in enumerate(range(0, count, most)):
+        some = min(most, count - first)
         task = tasks.sample(some, seed=numbered(seed, 2 * number))
         generator = Generator().manual_seed(numbered(seed, 2 * number + 1))
         with torch.no_grad():

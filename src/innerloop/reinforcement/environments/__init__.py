@@ -1,5 +1,7 @@
 """Environments whose tasks can be sampled and set; and the table of their names."""
 
+from collections.abc import Callable
+
 from innerloop.reinforcement.environments.bandits import bandits
 from innerloop.reinforcement.environments.distribution import (
     Outcome,
@@ -9,7 +11,7 @@ from innerloop.reinforcement.environments.distribution import (
 )
 from innerloop.reinforcement.environments.grids import dark_room, gridnavi
 from innerloop.reinforcement.environments.mdps import tabular_mdps
-from innerloop.reinforcement.environments.own import environment
+from innerloop.reinforcement.environments.own import environment, named
 from innerloop.reinforcement.environments.points import point_navigation, semicircle
 
 ENVIRONMENTS = {
@@ -20,3 +22,15 @@ ENVIRONMENTS = {
     "gridnavi": gridnavi,
     "dark_room": dark_room,
 }
+
+
+def maker(name: str) -> Callable[..., TaskDistribution] | None:
+    """What makes the environments of a name: one of ours, or "package.module:function"."""
+    if name in ENVIRONMENTS:
+        return ENVIRONMENTS[name]
+    module, _, function = name.partition(":")
+    dotted = all(part.isidentifier() for part in module.split("."))
+    return named(name) if dotted and function.isidentifier() and module not in PLAIN else None
+
+
+PLAIN = ("text", "table")  # "text:file" is no module's function

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -65,12 +66,10 @@ class Worker:
     _pipe: Any = None
 
     def send(self, jobs: Sequence[tuple[int, str, Any]]) -> None:
-        if self._process is None or not self._process.is_alive():
+        if self._process is None:
             self._start()
-        try:
+        with contextlib.suppress(BrokenPipeError, ConnectionError):  # receive() will notice
             self._pipe.send(jobs)
-        except (BrokenPipeError, ConnectionError):
-            pass  # receive() will notice
 
     def receive(self) -> list[Any] | None:
         try:

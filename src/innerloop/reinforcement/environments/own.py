@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ from torch import Generator, Tensor
 from innerloop.errors import InputError, MissingExtra
 from innerloop.reinforcement.environments.distribution import Outcome, TaskDistribution, check_whole
 from innerloop.reinforcement.environments.keeper import Keeper, Worker
+from innerloop.tasks.function import imported
 from innerloop.tree import Tree
 
 
@@ -30,6 +32,7 @@ class Own:
     observations: int
     actions: int
     continuous: bool
+    at_once: int = 64  # of them in a phase, where nobody says
     reach: float = float("inf")
     name: str = field(default="environment")
 
@@ -57,7 +60,7 @@ class Own:
             (i, "begin", (one.numpy() if one.dim() else one.item(), _seed(generator)))
             for i, one in enumerate(task)
         ]
-        return self._seen([found for found in self._do(jobs, task)])
+        return self._seen(self._do(jobs, task))
 
     def observe(self, task: Tree, state: Tree) -> Tensor:
         return state  # type: ignore[no-any-return]
@@ -109,7 +112,7 @@ class Own:
         import numpy
         from gymnasium.spaces import flatten
 
-        rows = [flatten(self.observation_space, one) for one in observed]
+        rows: list[Any] = [flatten(self.observation_space, one) for one in observed]
         return torch.as_tensor(numpy.stack(rows)).float()
 
     def _action(self, action: Tensor) -> Any:
@@ -163,8 +166,8 @@ def environment(
             f"an episode of {name} may never end; say after how many steps it does with horizon=200.",
             f"{name} 的一个回合可能永不结束；请用 horizon=200 指明多少步后结束。",
         )
-    horizon = limit if horizon is None else horizon
-    check_whole("horizon", horizon)
+    steps = int(limit) if horizon is None else horizon  # type: ignore[arg-type]
+    check_whole("horizon", steps)
     chooses = isinstance(does, spaces.Discrete)
     if not chooses and not (isinstance(does, spaces.Box) and does.is_bounded()):
         raise InputError(
@@ -183,12 +186,34 @@ def environment(
         sample_task=sample_task,
         observation_space=sees,
         action_space=does,
-        horizon=int(horizon),
+        horizon=steps,
         keepers=keepers,
         observations=spaces.flatdim(sees),
         actions=int(does.n) if chooses else spaces.flatdim(does),
         continuous=not chooses,
         name=name,
     )
-    settings = {"horizon": int(horizon), "trial_episodes": trial_episodes}
+    settings = {"horizon": steps, "trial_episodes": trial_episodes}
     return TaskDistribution(name, world, settings, trial_episodes)
+
+
+def named(reference: str) -> Callable[..., TaskDistribution]:
+    """What "package.module:function" makes, under that name, by which a run finds it again."""
+    function = imported(reference)
+
+    @functools.wraps(function)
+    def construct(*, trial_episodes: int | None = None, **settings: Any) -> TaskDistribution:
+        made = function(**settings)
+        if not isinstance(made, TaskDistribution):
+            raise InputError(
+                f"{reference} must return tasks of environments, got {type(made).__name__}; return "
+                "what il.reinforcement.environment(...) gives.",
+                f"{reference} 必须返回环境任务，收到 {type(made).__name__}；请返回 "
+                "il.reinforcement.environment(...) 的结果。",
+            )
+        made = made.replace(trial_episodes=trial_episodes)
+        settings = {**settings, "trial_episodes": made.trial_episodes}
+        return replace(made, name=reference, settings=settings)
+
+    construct.trial_episodes = 1  # type: ignore[attr-defined]
+    return construct
