@@ -1,6 +1,7 @@
 """A user's own environment: tasks are set, spaces hold, episodes end, workers may die."""
 
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -124,7 +125,7 @@ def test_a_run_finds_its_environments_again_by_name(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(tmp_path))
     here = sys.modules[__name__].__file__
     (tmp_path / "mine_of_tests.py").write_text(
-        open(here, encoding="utf-8").read(), encoding="utf-8"
+        Path(here).read_text(encoding="utf-8"), encoding="utf-8"
     )
     from innerloop.reinforcement.environments import maker
 
