@@ -13,8 +13,9 @@ from innerloop.reinforcement.environments import (
     tabular_mdps,
 )
 from innerloop.reinforcement.experience import Step, Trials
+from innerloop.reinforcement.maml import maml
 from innerloop.reinforcement.rl2 import rl2
 from innerloop.reinforcement.run import PolicyRun, load, train
 from innerloop.reinforcement.scores import Scores, judge
 
-AGENTS = {"rl2": rl2}
+AGENTS = {"rl2": rl2, "maml": maml}

@@ -89,7 +89,11 @@ def returns_of(policy: Policy, tasks: TaskDistribution, count: int, seed: int) -
         some = min(AT_ONCE, count - first)
         task = tasks.sample(some, seed=numbered(seed, 2 * number))
         generator = Generator().manual_seed(numbered(seed, 2 * number + 1))
+        own = getattr(policy, "returns", None)
         with torch.no_grad():
+            if own is not None:
+                parts.append(own(tasks, task, generator))
+                continue
             acted = rollout(policy, tasks, task, some, generator)
         parts.append(acted.trials.returns(tasks.trial_episodes))
     return torch.cat(parts)
