@@ -96,7 +96,7 @@ def evaluate(
         tasks,
         count=TRIALS if episodes is None else episodes,
         seed=seed,
-        baselines={} if alone else beside(tasks),
+        baselines={} if alone else beside(tasks, run.learner),
     )
     best = None if alone else optimum(tasks)
     if as_json:

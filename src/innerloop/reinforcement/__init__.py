@@ -2,6 +2,7 @@
 
 from innerloop.reinforcement import judges
 from innerloop.reinforcement.agent import Agent
+from innerloop.reinforcement.cavia import cavia
 from innerloop.reinforcement.environments import (
     ENVIRONMENTS,
     TaskDistribution,
@@ -18,4 +19,4 @@ from innerloop.reinforcement.rl2 import rl2
 from innerloop.reinforcement.run import PolicyRun, load, train
 from innerloop.reinforcement.scores import Scores, judge
 
-AGENTS = {"rl2": rl2, "maml": maml}
+AGENTS = {"rl2": rl2, "maml": maml, "cavia": cavia}

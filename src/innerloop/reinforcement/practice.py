@@ -23,7 +23,7 @@ class Learns(Says, Protocol):
     """What `Practising` asks of a method, beside what its policy says."""
 
     @property
-    def episodes(self) -> int: ...
+    def rollouts(self) -> int: ...
 
     def begin(self, params: Params, shape: tuple[int, ...] = ()) -> Tree: ...
 
@@ -46,10 +46,19 @@ class Practice(NamedTuple):
 
 @dataclass(frozen=True)
 class Practising:
-    """A method with its weights, as a `Policy` that learns after every `method.episodes` episodes."""
+    """A method with its weights, as a `Policy` that learns after every `method.rollouts` episodes."""
 
     method: Learns
     params: Params
+
+    @property
+    def by(self) -> tuple[str, str]:
+        """What the returns of a trial are told apart by."""
+        n = self.method.rollouts
+        return (
+            f"gradient steps taken (0, 1, 2 ...), each on {n} episodes",
+            f"已走的梯度步数（0、1、2……）列出，每步用 {n} 个回合",
+        )
 
     def begin(self, tasks: int, generator: Generator) -> Practice:
         none = torch.zeros(tasks, dtype=torch.int64)
@@ -66,7 +75,7 @@ class Practising:
 
     def observe(self, memory: Practice, step: Step, generator: Generator) -> Practice:
         steps, ended = (*memory.steps, step), memory.ended + step.ended
-        due = ended >= self.method.episodes
+        due = ended >= self.method.rollouts
         if not due.any():
             return memory._replace(steps=steps, ended=ended)
         whole = Step(*map(torch.stack, zip(*steps, strict=True)))  # (L, T, ...)
@@ -81,7 +90,7 @@ class Practising:
         return Practice(fast, steps[first:], since - first, torch.where(due, 0, ended))
 
     def returns(self, tasks: TaskDistribution, task: Tree, generator: Generator) -> Tensor:
-        """(T, trial_episodes) mean returns of `method.episodes` episodes side by side, before the
+        """(T, trial_episodes) mean returns of `method.rollouts` episodes side by side, before the
         first step and after each one: so many stand for each episode of a trial."""
         parts = []
         for first in range(0, rows(task), AT_ONCE):

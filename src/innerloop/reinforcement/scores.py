@@ -30,6 +30,7 @@ class Scores:
     name: str
     returns: Tensor
     baselines: dict[str, Scores] = field(default_factory=dict)
+    by: tuple[str, str] = ("episode", "回合列出")  # what stands in the brackets
 
     @property
     def values(self) -> Tensor:
@@ -66,8 +67,8 @@ class Scores:
         lines = [
             say(
                 f"return of a trial, mean ± 95 % interval over {len(self.returns)} new tasks; "
-                "in brackets by episode",
-                f"一次试验的回报，{len(self.returns)} 个新任务上的均值 ± 95 % 区间；括号内按回合列出",
+                f"in brackets by {self.by[0]}",
+                f"一次试验的回报，{len(self.returns)} 个新任务上的均值 ± 95 % 区间；括号内按{self.by[1]}",
             )
         ]
         everyone = {self.name: self, **self.baselines}
@@ -83,7 +84,8 @@ class Scores:
 
 
 def returns_of(policy: Policy, tasks: TaskDistribution, count: int, seed: int) -> Tensor:
-    """(count, episodes) of trials in new tasks: the same tasks for every policy of one seed."""
+    """(count, episodes) of trials in new tasks: the same tasks for every policy of one seed. A policy
+    may meet its tasks in a way of its own: returns(tasks, task, generator) -> (T, episodes)."""
     parts = []
     for number, first in enumerate(range(0, count, AT_ONCE)):
         some = min(AT_ONCE, count - first)
@@ -129,4 +131,5 @@ def judge(
         other: Scores(other, returns_of(one, tasks, count, seed))
         for other, one in (baselines or {}).items()
     }
-    return Scores(name, returns_of(policy, tasks, count, seed), beside)
+    by = getattr(policy, "by", Scores.by)
+    return Scores(name, returns_of(policy, tasks, count, seed), beside, by)

@@ -42,8 +42,15 @@ class Tried(NamedTuple):
 
     def every(self, stride: int) -> Tried:
         """One step in `stride` of T tasks' episodes."""
-        leaves = (leaf[:, ::stride] for leaf in self[:5])
-        return Tried(*leaves, self.allowed, self.returns)
+        return Tried(
+            self.observation[:, ::stride],
+            self.action[:, ::stride],
+            self.advantage[:, ::stride],
+            self.said[:, ::stride],
+            self.real[:, ::stride],
+            self.allowed,
+            self.returns,
+        )
 
 
 class Says(Protocol):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Generator, Tensor
@@ -85,7 +86,7 @@ class Perceptron:
     def init(self, generator: Generator | None) -> Params:
         widths = [self.observations + self.context, *[self.hidden] * self.layers]
         params: Params = {}
-        for number, (inward, out) in enumerate(zip(widths, widths[1:], strict=False)):
+        for number, (inward, out) in enumerate(pairwise(widths)):
             params |= linear_weights(f"{number}", inward, out, generator, 2**0.5)
         return params | linear_weights("action", widths[-1], self.actions, generator, 0.01)
 
