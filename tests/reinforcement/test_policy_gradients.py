@@ -68,7 +68,9 @@ def test_many_tasks_at_once_are_each_task_alone(make):
 @pytest.mark.parametrize("estimator", ["lvc", "dice"])
 def test_the_outer_gradient_is_that_of_finite_differences(estimator):
     agent = maml(point_navigation(horizon=5), estimator=estimator, **SMALL)
-    meta = agent.init(G().manual_seed(0))
+    meta, g = agent.init(G().manual_seed(0)), G().manual_seed(2)
+    rough = {name: p + 0.1 * torch.randn(p.shape, generator=g) for name, p in meta.params.items()}
+    meta = il.core.Meta(rough, {})  # biases of 0 are a rectified unit's corner
     tried, meta = tried_by(agent, meta), double(meta)
     layout = Layout.of(meta.params)
     weights = layout.pack(meta.params).requires_grad_()
@@ -77,7 +79,7 @@ def test_the_outer_gradient_is_that_of_finite_differences(estimator):
         return agent.method.cost(layout.unpack(vector), tried)[0]
 
     (found,) = torch.autograd.grad(loss(weights), weights)
-    away = torch.randn(len(weights), generator=G().manual_seed(2)).double()
+    away = torch.randn(len(weights), generator=g).double()
     eps = 1e-6
     with torch.no_grad():
         rise = (loss(weights + eps * away) - loss(weights - eps * away)) / (2 * eps)
@@ -157,6 +159,16 @@ def test_a_stopped_run_goes_on_bit_for_bit(tmp_path, outer):
     assert any(not torch.equal(p, begun.meta.params[n]) for n, p in whole.meta.params.items())
 
 
+def test_steps_of_which_the_curvature_is_taken_are_spread_over_the_episodes():
+    agent = maml(point_navigation(horizon=7), **SMALL)
+    (one,) = tried_by(agent, agent.init(G().manual_seed(0)), rounds=1)
+    thin = one.every(3)
+    assert thin.real.shape == (3, 3, 4)
+    assert thin.real.sum((0, 1)).tolist() == [9, 6, 6, 9]  # times 0 3 6, 1 4, 2 5, 0 3 6
+    assert torch.equal(thin.action[:, :2, 1], one.action[:, [1, 4], 1])
+    assert torch.equal(one.every(1).said, one.said)
+
+
 def test_a_gradient_step_learns_which_arm_pays():
     tasks = bandits(arms=2, trial_episodes=2)
     agent = maml(tasks, inner_lr=2.0, max_kl=0.2, curvature_every=1, hidden=8, layers=1)
@@ -180,7 +192,7 @@ def test_the_same_seed_judges_the_same():
     agent = maml(point_navigation(horizon=4), **SMALL)
     policy = agent.policy(agent.init(G().manual_seed(0)))
     one, two = (judge("maml", policy, agent.tasks, count=5, seed=3).returns for _ in range(2))
-    assert one.shape == (5, 2)
+    assert one.shape == (5, 4)
     assert torch.equal(one, two)
     assert "gradient steps taken" in str(judge("maml", policy, agent.tasks, count=5))
 

@@ -41,16 +41,20 @@ class Tried(NamedTuple):
     returns: Tensor
 
     def every(self, stride: int) -> Tried:
-        """One step in `stride` of T tasks' episodes."""
+        """One step in `stride` of T tasks' episodes, in each of them at other times."""
+        steps, episodes = self.real.shape[1:]
+        episode = torch.arange(episodes)
+        at = torch.arange(0, steps, stride)[:, None] + episode % stride  # (h, K)
+        within, at = at < steps, at.clamp(max=steps - 1)
+        observation, action, advantage, said, real = (leaf[:, at, episode] for leaf in self.each)
         return Tried(
-            self.observation[:, ::stride],
-            self.action[:, ::stride],
-            self.advantage[:, ::stride],
-            self.said[:, ::stride],
-            self.real[:, ::stride],
-            self.allowed,
-            self.returns,
+            observation, action, advantage, said, real & within, self.allowed, self.returns
         )
+
+    @property
+    def each(self) -> tuple[Tensor, ...]:
+        """What there is of each step."""
+        return self.observation, self.action, self.advantage, self.said, self.real
 
 
 class Says(Protocol):
