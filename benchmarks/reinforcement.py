@@ -3,7 +3,10 @@
     innerloop train bandits --algorithm rl2 --arms 5 --trial-episodes 10 --seed 0 --out runs/n10k5
     python benchmarks/reinforcement.py runs/n10k5 ...      writes benchmarks/results/reinforcement.json
 
-A row is of one seed. The interval is over `tasks` new tasks, which training has not seen.
+A row is of one seed. The interval is over `tasks` new tasks, which training has not seen. Beside a
+learner by gradient steps stand a fresh policy that takes as many steps on as many episodes, its rate
+the best of RATES in other tasks; and, where its run is found in FOLDER-pretrained (the same training
+with --inner-steps 0 and twice the rollouts), a policy trained for all tasks at once.
 """
 
 from __future__ import annotations
@@ -17,24 +20,53 @@ from typing import Any
 
 import torch
 
-from innerloop.reinforcement import judge, load
-from innerloop.reinforcement.judges.table import beside, optimum
+from innerloop.core import Meta
+from innerloop.reinforcement import Agent, PolicyRun, judge, load
+from innerloop.reinforcement.judges.table import FRESH, beside, optimum
+from innerloop.reinforcement.rollout import Policy
 
 RESULTS = Path(__file__).parent / "results" / "reinforcement.json"
 TASKS, SEED = 40_000, 1
+FEWER, TUNING_SEED, TUNING_TASKS = 4_000, 2, 300  # of learners by gradient steps
+RATES = (0.1, 0.3, 1.0, 3.0, 10.0)
+
+
+def best_rate(learner: Agent, meta: Meta) -> Agent:
+    """With the inner rate by which these weights earn most after their steps, in other tasks."""
+    tried = [learner.replace(inner_lr=rate, later=1.0) for rate in RATES]
+    last = [
+        judge("", one.policy(meta), one.tasks, count=TUNING_TASKS, seed=TUNING_SEED).by_episode[-1]
+        for one in tried
+    ]
+    return tried[last.index(max(last))]
+
+
+def by_gradients(folder: str, run: PolicyRun) -> tuple[dict[str, Policy], dict[str, float]]:
+    """(the baselines of a learner by gradient steps, the rates that they took)."""
+    learner = run.learner
+    starts = {"from scratch": learner.init(torch.Generator().manual_seed(FRESH))}
+    if Path(f"{folder}-pretrained").is_dir():
+        starts["pretrained"] = load(f"{folder}-pretrained").meta
+    rated = {name: best_rate(learner, meta) for name, meta in starts.items()}
+    policies = {name: one.policy(starts[name]) for name, one in rated.items()}
+    return policies, {name: one.spec.settings["inner_lr"] for name, one in rated.items()}
 
 
 def row(folder: str) -> dict[str, Any]:
     run = load(folder)
     tasks, training = run.learner.tasks, run.settings["training"]
     began = time.process_time()
+    adapts = hasattr(run.learner.method, "rollouts")
+    further, rates = by_gradients(folder, run) if adapts else ({}, {})
+    count = FEWER if adapts else TASKS
+    taken = [one["environment_steps"] for one in run.history if one["environment_steps"]]
     found = judge(
         run.learner.spec.algorithm,
         run.policy,
         tasks,
-        count=TASKS,
+        count=count,
         seed=SEED,
-        baselines=beside(tasks),
+        baselines={**beside(tasks), **further},
     )
     return {
         "environment": tasks.name,
@@ -43,11 +75,12 @@ def row(folder: str) -> dict[str, Any]:
         "settings": run.settings["settings"],
         "seed": training["seed"],
         "steps": run.steps,
-        "environment_steps": run.steps * training["meta_batch"] * tasks.steps,
+        "environment_steps": round(run.steps * sum(taken) / len(taken)),
         "training_minutes": round(run.seconds / 60, 2),
         "environment_steps_per_second": round(run.steps_per_second),
-        "tasks": TASKS,
+        "tasks": count,
         **found.figures(),
+        "rates_of_baselines": rates,
         "optimum": optimum(tasks),
         "baselines": {name: one.figures() for name, one in found.baselines.items()},
         "evaluation_cpu_seconds": round(time.process_time() - began, 1),

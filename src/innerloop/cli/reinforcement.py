@@ -102,7 +102,7 @@ def evaluate(
         if episodes is None
         else episodes,
         seed=seed,
-        baselines={} if alone else beside(tasks),
+        baselines={} if alone else beside(tasks, run.learner),
     )
     best = None if alone else optimum(tasks)
     if as_json:

@@ -86,6 +86,8 @@ class Agent:
     def adapt(self, meta: Meta, experience: Step, *, fast: Tree = None) -> Tree:
         """Take in the steps of one task, each leaf (L, ...), after those that `fast` knows."""
         fast = self.begin(meta) if fast is None else fast
+        if (whole := getattr(self.method, "adapt", None)) is not None:
+            return whole(meta.params, fast, experience)
         for t in range(rows(experience)):
             fast = self.observe(meta, fast, tree_map(lambda leaf, t=t: leaf[t], experience))
         return fast
@@ -102,7 +104,8 @@ class Agent:
 
     def policy(self, meta: Meta) -> Policy:
         """As one that acts in many tasks at once, at random as its logits say."""
-        return Acting(self.method, meta.params)
+        own = getattr(self.method, "policy", None)
+        return Acting(self.method, meta.params) if own is None else own(meta.params)
 
     def replace(self, tasks: TaskDistribution | None = None, **settings: Any) -> Agent:
         """The same learner with other settings, or for trials of another length."""
@@ -149,7 +152,9 @@ def agent(**suggested: Any) -> Callable[[Callable[..., Improves]], Callable[...,
             call = arguments_of(function, args, settings)
             tasks = call.pop("tasks")
             spec = Spec(construct, None, call)  # type: ignore[arg-type]
-            return Agent(function(tasks, **call), tasks, spec, Suggestions(**suggested))
+            method = function(tasks, **call)
+            suggestions = Suggestions(**suggested | getattr(method, "suggested", {}))
+            return Agent(method, tasks, spec, suggestions)
 
         construct.suggestions = Suggestions(**suggested)  # type: ignore[attr-defined]
         return construct

@@ -30,6 +30,7 @@ class Scores:
     name: str
     returns: Tensor
     baselines: dict[str, Scores] = field(default_factory=dict)
+    by: tuple[str, str] = ("episode", "回合列出")  # what stands in the brackets
 
     @property
     def values(self) -> Tensor:
@@ -66,8 +67,8 @@ class Scores:
         lines = [
             say(
                 f"return of a trial, mean ± 95 % interval over {len(self.returns)} new tasks; "
-                "in brackets by episode",
-                f"一次试验的回报，{len(self.returns)} 个新任务上的均值 ± 95 % 区间；括号内按回合列出",
+                f"in brackets by {self.by[0]}",
+                f"一次试验的回报，{len(self.returns)} 个新任务上的均值 ± 95 % 区间；括号内按{self.by[1]}",
             )
         ]
         everyone = {self.name: self, **self.baselines}
@@ -83,14 +84,19 @@ class Scores:
 
 
 def returns_of(policy: Policy, tasks: TaskDistribution, count: int, seed: int) -> Tensor:
-    """(count, episodes) of trials in new tasks: the same tasks for every policy of one seed."""
+    """(count, episodes) of trials in new tasks: the same tasks for every policy of one seed. A policy
+    may meet its tasks in a way of its own: returns(tasks, task, generator) -> (T, episodes)."""
     parts = []
     most = getattr(tasks.world, "at_once", AT_ONCE)
     for number, first in enumerate(range(0, count, most)):
         some = min(most, count - first)
         task = tasks.sample(some, seed=numbered(seed, 2 * number))
         generator = Generator().manual_seed(numbered(seed, 2 * number + 1))
+        own = getattr(policy, "returns", None)
         with torch.no_grad():
+            if own is not None:
+                parts.append(own(tasks, task, generator))
+                continue
             acted = rollout(policy, tasks, task, some, generator)
         parts.append(acted.trials.returns(tasks.trial_episodes))
     return torch.cat(parts)
@@ -126,4 +132,5 @@ def judge(
         other: Scores(other, returns_of(one, tasks, count, seed))
         for other, one in (baselines or {}).items()
     }
-    return Scores(name, returns_of(policy, tasks, count, seed), beside)
+    by = getattr(policy, "by", Scores.by)
+    return Scores(name, returns_of(policy, tasks, count, seed), beside, by)

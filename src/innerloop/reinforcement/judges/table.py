@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
+from innerloop.reinforcement.agent import Agent
 from innerloop.reinforcement.environments import TaskDistribution
 from innerloop.reinforcement.experience import Step
 from innerloop.reinforcement.judges.bandits import bandit_optimum, gittins, thompson, ucb1
@@ -18,6 +19,7 @@ from innerloop.reinforcement.ppo import choose, masked
 from innerloop.reinforcement.rollout import Policy
 from innerloop.tree import Tree
 
+FRESH = 1 << 40  # the seed of weights that were not trained
 FEW = 10  # pulls of which the optimum is computed in seconds
 RULES: dict[str, dict[str, Callable[..., Policy]]] = {
     "bandits": {"Thompson sampling": thompson, "UCB1": ucb1, "Gittins": gittins},
@@ -52,15 +54,20 @@ def random_policy(tasks: TaskDistribution) -> Random:
     return Random(tasks.world.actions, tasks.world.continuous)
 
 
-def beside(tasks: TaskDistribution) -> dict[str, Policy]:
-    """name -> what a learner in these environments is held against.
+def beside(tasks: TaskDistribution, learner: Agent | None = None) -> dict[str, Policy]:
+    """name -> what a learner in these environments is held against; beside one that adapts by
+    gradient steps, the same steps from a fresh policy.
 
     >>> from innerloop.reinforcement import tabular_mdps
     >>> list(beside(tabular_mdps()))
     ['random', 'PSRL']
     """
     rules = RULES.get(tasks.name, {})
-    return {"random": random_policy(tasks), **{name: make(tasks) for name, make in rules.items()}}
+    found = {"random": random_policy(tasks), **{name: make(tasks) for name, make in rules.items()}}
+    if learner is not None and hasattr(learner.method, "rollouts"):
+        fresh = learner.init(Generator().manual_seed(FRESH))
+        found["from scratch"] = learner.policy(fresh)
+    return found
 
 
 def optimum(tasks: TaskDistribution) -> float | None:
