@@ -4,6 +4,9 @@ day with what it was taught."""
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -148,3 +151,17 @@ def test_a_run_of_images_has_no_chat():
     run = il.train(learner, tasks, steps=0, validate_every=0)
     with pytest.raises(InputError, match="a chat needs a run that reads sentences, and this one"):
         il.Chat.of(run)
+
+
+@pytest.mark.parametrize("locale", ["C", "C.UTF-8"])
+def test_bytes_that_are_no_text_are_refused(run, tmp_path, locale):
+    file = tmp_path / "mine.jsonl"
+    done = subprocess.run(
+        [sys.executable, "-m", "innerloop", "chat", str(run.folder), "--file", str(file)],
+        input=b"/teach a: one\n/teach b: \xff\xfe\x81\n",
+        env={**os.environ, "LC_ALL": locale, "PYTHONUTF8": "0"},
+        capture_output=True,
+    )
+    assert done.returncode == 2
+    assert b"lines must be UTF-8 text" in done.stderr
+    assert il.Chat.of(run, file).intents == {"a": 1}
