@@ -3,10 +3,8 @@ day with what it was taught."""
 
 from __future__ import annotations
 
+import io
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -16,6 +14,7 @@ import innerloop as il
 from innerloop import InputError
 from innerloop.chat.lines import Talk, hear
 from innerloop.cli.app import app
+from innerloop.cli.chat import asked
 
 HERE = Path(__file__).parent
 DAYS = [(HERE / name).read_text("utf-8") for name in ("ten_intents.txt", "next_day.txt")]
@@ -153,15 +152,9 @@ def test_a_run_of_images_has_no_chat():
         il.Chat.of(run)
 
 
-@pytest.mark.parametrize("locale", ["C", "C.UTF-8"])
-def test_bytes_that_are_no_text_are_refused(run, tmp_path, locale):
-    file = tmp_path / "mine.jsonl"
-    done = subprocess.run(
-        [sys.executable, "-m", "innerloop", "chat", str(run.folder), "--file", str(file)],
-        input=b"/teach a: one\n/teach b: \xff\xfe\x81\n",
-        env={**os.environ, "LC_ALL": locale, "PYTHONUTF8": "0"},
-        capture_output=True,
-    )
-    assert done.returncode == 2
-    assert b"lines must be UTF-8 text" in done.stderr
-    assert il.Chat.of(run, file).intents == {"a": 1}
+@pytest.mark.parametrize("errors", ["strict", "surrogateescape"])  # as the locale has it
+def test_bytes_that_are_no_text_are_refused(monkeypatch, errors):
+    lines = io.TextIOWrapper(io.BytesIO(b"one\n/teach b: \xff\xfe\n"), "utf-8", errors=errors)
+    monkeypatch.setattr("sys.stdin", lines)
+    with pytest.raises(InputError, match="lines must be UTF-8 text"):
+        list(iter(asked, None))
