@@ -14,6 +14,7 @@ from innerloop.algorithms import (
     fomaml,
     in_context,
     linear_attention,
+    logistic,
     maml,
     mann,
     mbml,

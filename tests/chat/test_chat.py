@@ -3,6 +3,7 @@ day with what it was taught."""
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import innerloop as il
 from innerloop import InputError
 from innerloop.chat.lines import Talk, hear
 from innerloop.cli.app import app
+from innerloop.cli.chat import asked
 
 HERE = Path(__file__).parent
 DAYS = [(HERE / name).read_text("utf-8") for name in ("ten_intents.txt", "next_day.txt")]
@@ -148,3 +150,11 @@ def test_a_run_of_images_has_no_chat():
     run = il.train(learner, tasks, steps=0, validate_every=0)
     with pytest.raises(InputError, match="a chat needs a run that reads sentences, and this one"):
         il.Chat.of(run)
+
+
+@pytest.mark.parametrize("errors", ["strict", "surrogateescape"])  # as the locale has it
+def test_bytes_that_are_no_text_are_refused(monkeypatch, errors):
+    lines = io.TextIOWrapper(io.BytesIO(b"one\n/teach b: \xff\xfe\n"), "utf-8", errors=errors)
+    monkeypatch.setattr("sys.stdin", lines)
+    with pytest.raises(InputError, match="lines must be UTF-8 text"):
+        list(iter(asked, None))

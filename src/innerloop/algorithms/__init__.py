@@ -9,6 +9,7 @@ from innerloop.algorithms.cnp import cnp
 from innerloop.algorithms.finetune import finetune
 from innerloop.algorithms.in_context import in_context
 from innerloop.algorithms.linear_attention import linear_attention
+from innerloop.algorithms.logistic import logistic
 from innerloop.algorithms.maml import fomaml, maml
 from innerloop.algorithms.mann import mann
 from innerloop.algorithms.mbml import mbml
@@ -35,6 +36,7 @@ ALGORITHMS = {
     "protonet": protonet,
     "prior_fitted": prior_fitted,
     "ridge": ridge,
+    "logistic": logistic,
     "semantic": semantic,
     "cnp": cnp,
     "neural_process": neural_process,

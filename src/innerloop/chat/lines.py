@@ -60,7 +60,7 @@ def teach(talk: Talk, rest: str) -> tuple[Talk, str]:
     chat = talk.chat.teach(intent, *texts)
     count = chat.intents[intent]
     return replace(talk, chat=chat), say(
-        f"{intent}: {count} {'sentence' if count == 1 else 'sentences'}, {len(chat.intents)} intents.",
+        f"{intent}: {counted(count, 'sentence')}, {counted(len(chat.intents), 'intent')}.",
         f"{intent}：{count} 句，共 {len(chat.intents)} 个意图。",
     )
 
@@ -125,6 +125,14 @@ COMMANDS = {
     "help": helped,
     "quit": leave,
 }
+
+
+def counted(count: int, what: str) -> str:
+    """
+    >>> counted(1, "intent"), counted(2, "intent")
+    ('1 intent', '2 intents')
+    """
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def is_divided(rest: str) -> bool:

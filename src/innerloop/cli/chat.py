@@ -52,14 +52,16 @@ def asked() -> str | None:
     """The next line; None when there is none."""
     typed = sys.stdin.isatty()
     try:
-        return input("> ") if typed else next(iter(sys.stdin.readline, ""))
+        line = input("> ") if typed else next(iter(sys.stdin.readline, ""))
+        line.encode()  # under some locales bytes that are no text come as half a character
     except (EOFError, StopIteration):
         return None
-    except UnicodeDecodeError:
+    except UnicodeError:
         raise InputError(
             "lines must be UTF-8 text, and what came is not; save the file as UTF-8.",
             "输入行必须是 UTF-8 文本，而收到的不是；请将文件另存为 UTF-8。",
         ) from None
+    return line
 
 
 def heard(talk: Talk, line: str, place: Path, quiet: bool) -> Talk:

@@ -3,6 +3,7 @@
 from innerloop.models.adapters import with_adapters
 from innerloop.models.conv4 import conv4
 from innerloop.models.encoder import Encoder
+from innerloop.models.lora import lora
 from innerloop.models.mlp import mlp
 from innerloop.models.named import model_spec, named
 from innerloop.models.network import Network
@@ -19,6 +20,7 @@ ROW_MODELS = {"mlp": mlp, "reweighted": reweighted}
 MODELS = {**ROW_MODELS, "sentences": sentences, **IMAGE_MODELS, **SEQUENCE_MODELS}
 
 __all__ = [
+    "lora",
     "IMAGE_MODELS",
     "MODELS",
     "SEQUENCE_MODELS",

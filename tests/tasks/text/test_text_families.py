@@ -145,6 +145,7 @@ def test_repeated_sentences_and_small_labels_are_left_out_and_told_of(tmp_path):
         tasks = il.tasks.text(write_csv(tmp_path / "a.csv", made), encoder="ngrams")
     assert any("7 sentences stand there more than once" in str(w.message) for w in caught)
     names = {name for split in SPLITS for name in tasks.split(split).bank.names}
+    assert any("labels left out: 1, first 'rare' with 1 of the 2" in str(w.message) for w in caught)
     assert "rare" not in names
     assert len(names) == 80
 
@@ -162,6 +163,11 @@ def test_repeated_sentences_and_small_labels_are_left_out_and_told_of(tmp_path):
             [(f"{d}{n}", d, d) for d in "abcdefgh" for n in range(9)],
             {"task_column": "domain"},
             "or leave the task column out",
+        ),
+        (
+            [*((f"{d} {n}", d, "one") for d in "ab" for n in range(9)), *(("c", "d", "two"),) * 9],
+            {"task_column": "domain"},
+            "in the column 'domain' of own.csv only 'one' has them",
         ),
         (rows(), {"task_column": "domains"}, r"got 'domains'; did you mean domain\?"),
         (rows(), {"ways": 70}, "70-way tasks need at least 140 classes"),

@@ -61,6 +61,10 @@ def text(
     usable = usable_names(classes, least, grouped=task_column is not None)
     if len(usable) < 2:
         raise too_few(path, classes, least)
+    if task_column is not None and len({name.rpartition("/")[0] for name in usable}) < 2:
+        raise one_group(path, task_column, usable[0].rpartition("/")[0], least)
+    if small := [name for name in classes if name not in usable]:
+        remarks.append(left_out(small, classes, least, grouped=task_column is not None))
     by = "group" if task_column is not None and splits is None else None
     division = divide(usable, ways, splits=splits, by=by, seed=seed)
     digest = content_of(found)
@@ -112,10 +116,7 @@ def looks_like_text(path: Path) -> bool:
         return True
     if not path.is_file() or not is_text(path.name) or path.suffix.lower() == ".parquet":
         return False
-    try:
-        _, names = header_of(path, encoding_of(path))
-    except InputError:  # told of by whoever reads it
-        return False
+    _, names = header_of(path, encoding_of(path))
     usual = {name.lower() for name in names}
     return bool(usual & set(TEXT)) and bool(usual & set(LABEL))
 
@@ -167,6 +168,32 @@ def too_few(path: Path, classes: Mapping[str, Sequence[str]], least: int) -> Inp
         "sentences or labels, or leave the task column out.",
         f"任务至少需要两个标签，每个都有 shots + queries = {least} 个句子：{path.name} 的 {len(classes)} 个标签中"
         f"可用的有 {large} 个（{smallest!r} 有 {count} 个）；请增加句子或标签，或去掉任务列。",
+    )
+
+
+def one_group(path: Path, column: str, group: str, least: int) -> InputError:
+    return InputError(
+        f"groups are what is split, so two at least need two labels each of shots + queries = {least} "
+        f"sentences, and in the column {column!r} of {path.name} only {group!r} has them; add labels to "
+        "the others, or leave the task column out.",
+        f"划分以分组为单位，至少要有两个分组，各有两个标签、每个 shots + queries = {least} 个句子，而 {path.name} 的列 "
+        f"{column!r} 中只有 {group!r} 满足；请为其他分组增加标签，或去掉任务列。",
+    )
+
+
+def left_out(
+    small: Sequence[str], classes: Mapping[str, Sequence[str]], least: int, *, grouped: bool
+) -> str:
+    rule = (
+        ("; of a group, two labels must have them", "；每个分组需有两个这样的标签")
+        if grouped
+        else ("", "")
+    )
+    return say(
+        f"labels left out: {len(small)}, first {small[0]!r} with {len(classes[small[0]])} of the "
+        f"{least} sentences that a task needs{rule[0]}.",
+        f"未使用的标签：{len(small)} 个，最先的是 {small[0]!r}，有 {len(classes[small[0]])} 个句子，"
+        f"而任务需要 {least} 个{rule[1]}。",
     )
 
 

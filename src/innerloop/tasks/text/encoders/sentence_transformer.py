@@ -24,7 +24,9 @@ class SentenceTransformer:
 
     @property
     def width(self) -> int:
-        return int(loaded(self.name).get_sentence_embedding_dimension())
+        model = loaded(self.name)  # of which version 6 has renamed the question
+        asked = getattr(model, "get_embedding_dimension", None)
+        return int((asked or model.get_sentence_embedding_dimension)())
 
     def encode(self, texts: Sequence[str]) -> np.ndarray:
         rows = loaded(self.name).encode(
