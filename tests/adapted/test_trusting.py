@@ -40,9 +40,6 @@ def test_probabilities_of_a_calibrated_task_are_tempered(tmp_path):
     assert heat != 1
     by_hand = (before.outputs(x) / heat).softmax(1)
     torch.testing.assert_close(after.predict_proba(x), by_hand)
-    assert (
-        before.predict_proba(x).max(1).values.mean() > after.predict_proba(x).max(1).values.mean()
-    )
     assert list(after.predict(x)) == list(before.predict(x))
     after.save(path := tmp_path / "new.task")
     torch.testing.assert_close(il.load_adapted(path).predict_proba(x), by_hand)
