@@ -32,6 +32,19 @@ def test_sets_hold_the_labels_that_may_be(tmp_path):
     assert found == by_hand
 
 
+def test_probabilities_of_a_calibrated_task_are_tempered(tmp_path):
+    run = digits("nearest_centroid", out=tmp_path / "run")
+    before = run.adapt(points(3, 2), ["b", "a", "c"] * 2)
+    after = before.calibrated()
+    heat, x = after.trust.temperature, points(3, 2)
+    assert heat != 1
+    by_hand = (before.outputs(x) / heat).softmax(1)
+    torch.testing.assert_close(after.predict_proba(x), by_hand)
+    assert list(after.predict(x)) == list(before.predict(x))
+    after.save(path := tmp_path / "new.task")
+    torch.testing.assert_close(il.load_adapted(path).predict_proba(x), by_hand)
+
+
 def test_an_interval_lies_around_the_answer_in_its_unit(tmp_path):
     run = sines(tmp_path / "run")
     new = run.adapt(X, np.sin(X[:, 0])).calibrated()

@@ -190,3 +190,48 @@ def test_a_table_s_own_columns_and_unit_and_a_folder_of_photographs(tmp_path: Pa
     found = result("predict", out, tmp_path / "pictures" / "c0", tmp_path / "pictures" / "c8")
     assert found["predictions"][0] in ("c0", "c1")
     assert found["predictions"][-1] in ("c7", "c8")
+
+
+def test_an_answer_that_is_not_sure_is_left_out(place: Path) -> None:
+    out = place / "unsure.task"
+    result("adapt", place / "digits", "--support", place / "letters", "--out", out)
+    sure, unsure = (
+        result("predict", out, place / "letters", "--abstain", least) for least in ("0.01", "1")
+    )
+    assert set(sure["predictions"]) <= {"bar", "foot"}
+    assert unsure["probabilities"] == sure["probabilities"]
+    certain = [max(row) >= 1 for row in unsure["probabilities"]]
+    assert [answer is not None for answer in unsure["predictions"]] == certain
+    refused = run("predict", out, place / "letters", "--abstain", "2")
+    assert refused.exit_code == 2
+    assert "--abstain is a probability between 0 and 1, got 2.0" in refused.stderr
+
+
+def test_evaluate_draws_how_reliable_it_is_and_ranks_all_classes(place: Path) -> None:
+    how = ("--episodes", "10", "--baselines", "none")
+    picture = place / "reliability.png"
+    found = result("evaluate", place / "digits", *how, "--calibrate", picture, "--rank")
+    with Image.open(picture) as drawn:
+        assert drawn.format == "PNG"
+        assert len(drawn.convert("RGB").getcolors(1 << 20)) > 50  # curves, not an empty page
+    assert 0.01 <= found["temperature"] <= 100
+    assert {"ece_before", "ece_calibrated", "reliability"} <= set(found)
+    ranked = found["ranking"]
+    assert ranked["ways"] > 5
+    assert ranked["top1"]["mean"] <= ranked["top5"]["mean"]
+    said = run("evaluate", place / "digits", *how, "--rank")
+    assert f"Among all {ranked['ways']} classes of the split" in said.stdout
+
+
+def test_a_picture_that_cannot_be_written_is_one_sentence(place: Path) -> None:
+    there = place / "nowhere" / "reliability.png"
+    how = ("--episodes", "2", "--baselines", "none", "--calibrate", there)
+    refused = run("evaluate", place / "digits", *how)
+    assert refused.exit_code == 2
+    assert "the reliability diagram cannot be written to" in refused.stderr
+
+
+def test_numbers_are_not_ranked(place: Path) -> None:
+    refused = run("evaluate", place / "sines", "--episodes", "2", "--baselines", "none", "--rank")
+    assert refused.exit_code == 2
+    assert "ranks are among all classes of a split" in refused.stderr

@@ -82,6 +82,26 @@ def test_a_cloud_measures_in_its_own_spread():
     assert flat.distance(torch.tensor([[3.0, 0.0, 1.0]])).isfinite().all()
 
 
+@pytest.mark.parametrize(("count", "width"), [(200, 6), (12, 40)])
+def test_a_cloud_is_that_of_the_whole_covariance(count, width):
+    from sklearn.covariance import ledoit_wolf
+
+    g = torch.Generator().manual_seed(1)
+    points = torch.randn(count, width, generator=g, dtype=torch.float64) * torch.arange(
+        1, width + 1
+    )
+    covariance = torch.from_numpy(ledoit_wolf(points.numpy())[0])
+    gap = torch.randn(5, width, generator=g, dtype=torch.float64) * 20
+    slow = torch.einsum("td,de,te->t", gap, covariance.inverse(), gap).sqrt()
+    found = Cloud.of(points)
+    torch.testing.assert_close(found.distance(gap + found.mean), slow, rtol=1e-5, atol=0)
+
+
+def test_features_of_thousands_of_numbers_cost_no_more_than_tasks_do():
+    points = torch.randn(20, 14_000, generator=torch.Generator().manual_seed(0))
+    assert sum(leaf.numel() for leaf in Cloud.of(points)) < 30 * 14_000
+
+
 def test_tasks_are_cut_to_a_shape():
     batch = il.tasks.digits(ways=3, shots=4, queries=2).test.sample(tasks=5)
     cut = Shape((3, 2, 1), classes=True).cut(batch)

@@ -8,8 +8,10 @@ from structure_cases import two_kinds
 
 import innerloop as il
 from innerloop import InputError
+from innerloop.evaluation import expected_calibration_error
+from innerloop.evaluation.judging import likelihood_for
 from innerloop.structure import Shape, auroc, calibrate, firing
-from innerloop.structure.calibration import alone, misses_of, once_each
+from innerloop.structure.calibration import alone, answers_of, misses_of, once_each
 from innerloop.structure.conformal import limit
 from innerloop.structure.shape import drawn
 
@@ -51,7 +53,9 @@ def test_new_tasks_are_covered_as_asked(found):
     most = limit(found.limits, 0.9)
     held = []
     for batch in of(found, SINES.test):
-        misses, owner = misses_of(*learner(), batch, None)
+        misses, owner = misses_of(
+            likelihood_for(learner()[0], batch.query), answers_of(*learner(), batch)
+        )
         held.append((misses <= most).double().view(-1, 10).mean(1))
         assert torch.equal(owner, torch.arange(len(batch)).repeat_interleave(10))
     assert abs(torch.cat(held).mean() - 0.9) < 0.04
@@ -148,3 +152,21 @@ def test_too_few_tasks_are_a_sentence():
         calibrate(*learner(), SINES.train, SINES.validation, tasks=12)
     with pytest.raises(InputError, match="got 0"):
         calibrate(*learner(), SINES.train, two_kinds(), Shape((2, 2), classes=True), tasks=30)
+
+
+def test_the_temperature_makes_probabilities_of_new_tasks_mean_what_they_say():
+    made = il.nearest_centroid()  # squared distances of pixels: far too sure
+    tasks = il.tasks.digits(ways=4, shots=2, queries=5)
+    found = calibrate(made, made.init(), tasks.train, tasks.validation, tasks=60)
+    [met] = answers_of(made, made.init(), tasks.test.sample(seed=3, tasks=60))
+
+    def error(heat):
+        sure, best = (met.outputs / heat).softmax(1).max(1)
+        return expected_calibration_error(sure, (best == met.targets).double())
+
+    assert found.temperature > 1
+    assert error(found.temperature) < 0.5 * error(1.0)
+
+
+def test_numbers_have_no_temperature(found):
+    assert found.temperature is None

@@ -30,7 +30,7 @@ from innerloop.adapted.rows import (
     network_errors,
     numbers_of,
 )
-from innerloop.adapted.trusting import calibrated, interval_of, sets_of
+from innerloop.adapted.trusting import calibrated, interval_of, sets_of, tempered
 from innerloop.core import Examples, Meta, concatenate
 from innerloop.errors import InputError
 from innerloop.language import say
@@ -108,7 +108,12 @@ class Adapted:
         return torch.from_numpy(best) if gives_tensors(x) and best.dtype.kind in "biuf" else best
 
     def predict_proba(self, x: Any) -> Any:
-        """(Q, N) the probability of each label, in the order of `classes` or of y's columns."""
+        """(Q, N) the probability of each label, in the order of `classes` or of y's columns.
+
+        In a task that is `calibrated`, with the temperature that makes them mean what they say on
+        meta-validation tasks of as many examples (Guo et al. 2017, arXiv:1706.04599); one label of
+        several alone.
+        """
         if self.kind == "multilabel":
             return like(x, self.outputs(x).sigmoid())
         if self.classes is None:
@@ -116,7 +121,7 @@ class Adapted:
                 "predict_proba is for classification, and this task is a regression; use predict.",
                 "predict_proba 用于分类，而该任务是回归；请使用 predict。",
             )
-        return like(x, self.outputs(x).softmax(1))
+        return like(x, tempered(self, self.outputs(x)).softmax(1))
 
     def predict_std(self, x: Any) -> Any:
         """The standard deviation of each answer of `predict`, in its shape and unit."""
@@ -168,8 +173,8 @@ class Adapted:
         return None if self.trust is None else self.trust.familiar_p
 
     def calibrated(self, coverage: float | None = None) -> Adapted:
-        """The task with what its run's meta-validation tasks say of it: `familiar_p`, and limits for
-        answers with a coverage.
+        """The task with what its run's meta-validation tasks say of it: `familiar_p`, limits for
+        answers with a coverage, and the temperature of its probabilities.
 
         They are met as this task was, with as many examples; once, for they are kept in the run's
         folder. Takes seconds, or a minute where the learner is slow. coverage: with which a file

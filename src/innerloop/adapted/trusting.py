@@ -53,11 +53,21 @@ def limit_of(task: Adapted, coverage: float) -> float:
     return limit(trust.limits, coverage)
 
 
+def tempered(task: Adapted, logits: Tensor) -> Tensor:
+    """The logits of which probabilities are made: divided by the temperature that the run's
+    meta-validation tasks ask for, once the task is calibrated."""
+    heat = None if task.trust is None else task.trust.temperature
+    return logits if heat is None else logits / heat
+
+
 def sets_of(task: Adapted, outputs: Tensor, coverage: float) -> list[list[Any]]:
     """The labels that may be each row's; [] is none of these."""
     assert task.classes is not None
     names = task.classes.tolist()
-    held = label_sets(Categorical(), outputs, limit_of(task, coverage)).tolist()
+    if task.trust is None:
+        task = calibrated(task, None)
+    most = limit_of(task, coverage)
+    held = label_sets(Categorical(), tempered(task, outputs), most).tolist()
     return [[name for name, may in zip(names, row, strict=True) if may] for row in held]
 
 

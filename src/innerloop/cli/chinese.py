@@ -74,6 +74,7 @@ CHINESE = {
     "One algorithm, for its settings.": "某个算法，以查看其设置。",
     "The learner; see: innerloop algorithms.": "学习器；参见：innerloop algorithms。",
     "Fit a temperature on meta-validation tasks, and write a reliability diagram (PNG) here.": "在元验证任务上拟合温度，并将可靠性图（PNG）写到此处。",
+    "Also how often the right class is the first, among the first 5, the first 10 of all classes of the split.": "并给出正确类别在该划分全部类别中排第 1、前 5、前 10 的比例。",
     "Name so many of the task's examples that each input is most like.": "为每个输入列出这么多个最相似的任务样本。",
     "Leave an input unanswered whose best label is less probable: 0.7.": "最佳标签的概率低于此值时不作答：0.7。",
     "mlp, sentences, conv4, resnet6, or package.module:function.": "mlp、sentences、conv4、resnet6，或 package.module:function。",

@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 import typer
 
 from innerloop.adapted import load
+from innerloop.cli.asked import tasks_of
 from innerloop.cli.console import AsJson, Seed, command, emit, messages
-from innerloop.cli.evaluate import tasks_of
 from innerloop.errors import InputError
 from innerloop.evaluation import compare as compare_pairs
 from innerloop.evaluation.judging import check_episodes

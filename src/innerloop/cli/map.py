@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from innerloop.adapted import load
+from innerloop.cli.asked import as_asked
 from innerloop.cli.console import (
     AsJson,
     Device,
@@ -20,7 +21,6 @@ from innerloop.cli.console import (
     out,
     tell,
 )
-from innerloop.cli.evaluate import as_asked
 from innerloop.core import Meta
 from innerloop.episodes import Stream
 from innerloop.evaluation.judging import check_episodes

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from innerloop.adapted import load
+from innerloop.cli.asked import as_asked
 from innerloop.cli.console import (
     AsJson,
     Device,
@@ -19,7 +20,6 @@ from innerloop.cli.console import (
     emit,
     out,
 )
-from innerloop.cli.evaluate import as_asked
 from innerloop.evaluation.judging import check_episodes
 from innerloop.structure import probe as ask
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from innerloop.adapted import Adapted
 from innerloop.adapted.plain import from_plain, to_plain
+from innerloop.adapted.trusting import tempered
 from innerloop.core import Meta
 from innerloop.errors import InputError
 from innerloop.tree import tree_leaves
@@ -44,7 +45,7 @@ class AdaptedModule(nn.Module):
         fast, meta, places = (from_plain(tree, held) for tree in self.trees.values())
         outputs = replace(self.task, fast=fast, meta=Meta(*meta), places=places).answer(x)
         if self.task.kind == "classification":
-            return outputs.softmax(1)
+            return tempered(self.task, outputs).softmax(1)
         if self.task.kind == "multilabel":
             return outputs.sigmoid()
         return outputs if self.task.inputs is None else self.task.inputs.answers(outputs)

@@ -16,6 +16,7 @@ from innerloop.reinforcement import PolicyRun, TaskDistribution, Trials
 from innerloop.reinforcement.rollout import rollout
 from innerloop.tree import Tree
 
+LISTED = 10  # episodes of which the return is told
 ARROWS = "·↑→↓←"
 BEFORE, AFTER, GREY = "#d1495b", "#1b6ca8", "#8a8a8a"
 
@@ -40,7 +41,9 @@ class Watched:
     def __str__(self) -> str:
         """The first episode and the last, drawn by letters where the environment has a picture."""
         last = self.tasks.trial_episodes - 1
-        told = ", ".join(f"{value:.2f}" for value in self.returns)
+        told = ", ".join(f"{value:.2f}" for value in self.returns[:LISTED])
+        if len(self.returns) > LISTED:
+            told += f" ... {self.returns[-1]:.2f}"
         lines = [say(f"return by episode: {told}", f"各回合的回报：{told}")]
         if self.tasks.name == "bandits":
             return "\n".join([*lines, *arms(self)])

@@ -3,9 +3,9 @@ them, and how far answers may be off."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -15,6 +15,8 @@ from innerloop.devices import place_of
 from innerloop.episodes import Stream
 from innerloop.errors import InputError
 from innerloop.evaluation.judging import likelihood_for
+from innerloop.evaluation.temperature import fitted
+from innerloop.likelihoods import Categorical
 from innerloop.losses import class_columns
 from innerloop.outer import Learner
 from innerloop.structure.conformal import miss, thresholds
@@ -41,7 +43,7 @@ class Calibration:
     strange: (n, 1 or 2) the strangeness of meta-validation tasks; weights: (n,) theirs, those of
     the draws of one task summing to 1. cloud: where the encoder puts meta-training tasks, None
     without an encoder. limits: (1001,) see `conformal.thresholds`; None where several labels
-    are asked for at once.
+    are asked for at once. temperature: by which logits are divided; None where no label is chosen.
     """
 
     shape: Shape
@@ -49,6 +51,7 @@ class Calibration:
     weights: Tensor
     cloud: Cloud | None
     limits: Tensor | None
+    temperature: float | None = None
 
     @property
     def tasks(self) -> int:
@@ -95,24 +98,28 @@ def calibrate(
     count = tasks or (FEW if learner.is_heavy else TASKS)
     encoder = encoder_of(learner, meta)
     cloud = None if encoder is None else cloud_of(encoder, train, shape, FEW, seed)
-    strange, misses, numbers, owners = [], [], [], []
+    strange, met, numbers = [], [], []
     many = 0
     for batch in drawn(validation, shape, count, seed):
         strange.append(strangeness(learner, meta, encoder, cloud, batch))
-        found, owner = misses_of(learner, meta, batch, answer)
-        misses.append(found)
-        owners.append(owner + many)
+        met += [
+            found._replace(owners=found.owners + many)
+            for found in answers_of(learner, meta, batch, answer)
+        ]
         numbers.append(many + torch.arange(len(batch)) if batch.task is None else batch.task)
         many += len(batch)
     different = len(torch.cat(numbers).unique()) if numbers else 0
     if different < LEAST:
         raise too_few(different, LEAST)
     weights = once_each(torch.cat(numbers))  # (n,)
-    owner, all_misses = torch.cat(owners), torch.cat(misses)
-    limits = None
-    if len(all_misses):
-        limits = thresholds(all_misses, weights[owner] / owner.bincount()[owner])
-    return Calibration(shape, torch.cat(strange), weights, cloud, limits)
+    heat, limits = None, None
+    if met:
+        likelihood = likelihood_for(learner, batch.query)
+        if isinstance(likelihood, Categorical):
+            heat = fitted([found.outputs for found in met], [found.targets for found in met])
+        misses, owner = misses_of(likelihood, met, heat or 1.0)
+        limits = thresholds(misses, weights[owner] / owner.bincount()[owner])
+    return Calibration(shape, torch.cat(strange), weights, cloud, limits, heat)
 
 
 def once_each(numbers: Tensor) -> Tensor:
@@ -141,13 +148,21 @@ def cloud_of(
     return Cloud.of(torch.cat(found)) if sum(map(len, found)) > 1 else None
 
 
-def misses_of(
-    learner: Learner, meta: Meta, tasks: Episodes, answer: Answer | None
-) -> tuple[Tensor, Tensor]:
-    """(how far each query's answer is off, whose query it is), of all real queries of T tasks; none
-    where a row may have several labels."""
+class Met(NamedTuple):
+    """Tasks of one shape that were met: outputs (rows, N) and targets (rows, ...) of all real queries, and
+    owners (rows,), which task each is of."""
+
+    outputs: Tensor
+    targets: Tensor
+    owners: Tensor
+
+
+def answers_of(
+    learner: Learner, meta: Meta, tasks: Episodes, answer: Answer | None = None
+) -> list[Met]:
+    """What is answered in T tasks; nothing where a row may have several labels."""
     if tasks.query.is_multilabel:
-        return torch.zeros(0), torch.zeros(0, dtype=torch.int64)
+        return []
 
     def plain(support: Examples, x: Tree) -> Tensor:
         return learner.predict(meta, learner.adapt(meta, support), x)
@@ -156,14 +171,20 @@ def misses_of(
         outputs = (answer or plain)(task.support, task.query.x)
         return class_columns(outputs, task.query)
 
-    likelihood: Any = likelihood_for(learner, tasks.query)
-    misses, owners = [], []
+    found = []
     for numbers, alike, outputs in by_shape(one, tasks, place_of(meta), queries=False):
         real = torch.ones(alike.query.y.shape[:2], dtype=torch.bool)
         real = real if alike.query.mask is None else alike.query.mask
-        misses.append(miss(likelihood, outputs[real], alike.query.y[real]))
-        owners.append(numbers[:, None].expand(real.shape)[real])
-    return torch.nan_to_num(torch.cat(misses), nan=torch.inf, posinf=torch.inf), torch.cat(owners)
+        owners = numbers[:, None].expand(real.shape)[real]
+        found.append(Met(outputs[real], alike.query.y[real], owners))
+    return found
+
+
+def misses_of(likelihood: Any, met: Sequence[Met], heat: float = 1.0) -> tuple[Tensor, Tensor]:
+    """(how far each query's answer is off, whose query it is), with outputs divided by `heat`."""
+    misses = torch.cat([miss(likelihood, found.outputs / heat, found.targets) for found in met])
+    owners = torch.cat([found.owners for found in met])
+    return torch.nan_to_num(misses, nan=torch.inf, posinf=torch.inf), owners
 
 
 def alone(support: Examples) -> Episodes:

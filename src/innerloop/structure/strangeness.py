@@ -19,6 +19,7 @@ from innerloop.structure.together import for_each
 from innerloop.tree import tree_map
 
 FOLDS = 5
+TINY = 1e-15  # a variance below is none
 
 
 def left_out(support: Examples, folds: int = FOLDS) -> list[Episode]:
@@ -71,31 +72,66 @@ def surprise(learner: Learner, meta: Meta, episodes: Episodes) -> Tensor:
 
 
 class Cloud(NamedTuple):
-    """Where tasks are usually put: their mean (d,), and the inverse of their covariance (d, d)."""
+    """Where tasks are usually put: their mean (d,) and the inverse of their covariance,
+
+        rest I + directions^T (along - rest) directions,
+
+    directions: (r, d) those that tasks differ in, at most as many as tasks; along: (r,) the inverse
+    variance there; rest: () in all others. Features of thousands of numbers cost no more than tasks do.
+    """
 
     mean: Tensor
-    precision: Tensor
+    directions: Tensor
+    along: Tensor
+    rest: Tensor
 
     @classmethod
     def of(cls, points: Tensor) -> Cloud:
         """Of points (T, d), the covariance shrunk to a multiple of the identity as far as Ledoit and
         Wolf 2004 (doi:10.1016/S0047-259X(03)00096-4) find best."""
-        from sklearn.covariance import ledoit_wolf  # imports slowly: only who calibrates waits
-
         points = points.double()
-        covariance = torch.from_numpy(ledoit_wolf(points.numpy())[0])
-        return cls(points.mean(0), torch.linalg.pinv(covariance, hermitian=True))
+        mean = points.mean(0)
+        _, lengths, directions = torch.linalg.svd(points - mean, full_matrices=False)
+        variances = lengths.square() / len(points)
+        level = variances.sum() / points.shape[1]
+        shrink = shrinkage(points - mean, level)
+        return cls(
+            mean,
+            directions.float(),
+            inverse((1 - shrink) * variances + shrink * level),
+            inverse(shrink * level),
+        )
 
     def distance(self, points: Tensor) -> Tensor:
         """(T,) Mahalanobis distances of points (T, d).
 
-        >>> cloud = Cloud(torch.zeros(2), torch.eye(2) / 4)
-        >>> cloud.distance(torch.tensor([[0.0, 6.0]]))
-        tensor([3.], dtype=torch.float64)
+        >>> cloud = Cloud(torch.zeros(2), torch.tensor([[0.0, 1.0]]), torch.ones(1) / 4, torch.ones(()))
+        >>> cloud.distance(torch.tensor([[0.0, 6.0], [6.0, 0.0]]))
+        tensor([3., 6.], dtype=torch.float64)
         """
         gap = points.double() - self.mean
-        squared = torch.einsum("td,de,te->t", gap, self.precision.double(), gap)
+        seen = gap @ self.directions.double().T  # (T, r)
+        others = (gap.square().sum(1) - seen.square().sum(1)).clamp(min=0)
+        squared = seen.square() @ self.along.double() + self.rest * others
         return torch.nan_to_num(squared.clamp(min=0).sqrt(), nan=torch.inf, posinf=torch.inf)
+
+
+def shrinkage(centred: Tensor, level: Tensor) -> Tensor:
+    """() Ledoit and Wolf's share of the identity, of centred points (T, d) whose mean variance is `level`.
+
+    All that it needs stands in the products of points, (T, T).
+    """
+    count, width = centred.shape
+    products = centred @ centred.T
+    spread = products.square().sum() / count**2  # of the covariance's entries, squared
+    far = (spread - width * level**2) / width
+    noise = (products.diagonal().square().sum() / count - spread) / (width * count)
+    return torch.where(far > 0, (noise.clamp(min=0) / far).clamp(max=1), torch.zeros_like(far))
+
+
+def inverse(variance: Tensor) -> Tensor:
+    """1 / variance; 0 where nothing varies."""
+    return torch.where(variance > TINY, 1 / variance.clamp(min=TINY), 0.0)
 
 
 def strangeness(

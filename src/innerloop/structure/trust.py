@@ -21,17 +21,19 @@ from innerloop.tasks import Tasks
 from innerloop.training.files import damage, digest, read_tensors, weights_digest, write_tensors
 
 FOLDER = "calibration"
-VERSION = 1  # of what calibration does: another number is calibrated anew
+VERSION = 2  # of what calibration does: another number is calibrated anew
 
 
 class Trust(NamedTuple):
     """familiar_p: the p-value that the task is like those of meta-training. limits: (1001,) how far
     answers may be off, see `conformal.thresholds`; None where a row may have several labels.
-    coverage: with which sets and intervals are asked for where nothing is said; None for none."""
+    coverage: with which sets and intervals are asked for where nothing is said; None for none.
+    temperature: by which logits are divided before they are probabilities; None where there are none."""
 
     familiar_p: float
     limits: Tensor | None
     coverage: float | None = None
+    temperature: float | None = None
 
 
 def trust_of(
@@ -63,7 +65,7 @@ def trust_of(
             write(path, found)
     [p] = found.p(learner, meta, alone(support)).tolist()
     limits = None if found.limits is None else found.limits.float()  # half the bytes of its file
-    return Trust(p, limits, coverage)
+    return Trust(p, limits, coverage, found.temperature)
 
 
 def name_of(learner: Learner, meta: Meta, shape: Shape, facts: dict[str, Any]) -> str:
@@ -86,7 +88,11 @@ def write(path: Path, found: Calibration) -> None:
         tensors |= {f"cloud.{n}": leaf for n, leaf in found.cloud._asdict().items()}
     if found.limits is not None:
         tensors["limits"] = found.limits
-    values = {"counts": found.shape.counts, "classes": found.shape.classes}
+    values = {
+        "counts": found.shape.counts,
+        "classes": found.shape.classes,
+        "temperature": found.temperature,
+    }
     with suppress(InnerloopError):
         write_tensors(path, tensors, values)
 
@@ -96,13 +102,13 @@ def read(path: Path, shape: Shape) -> Calibration | None:
     if not path.is_file():
         return None
     try:
-        tensors, _ = read_tensors(path)
+        tensors, values = read_tensors(path)
         with damage(path):
             cloud = None
             if "cloud.mean" in tensors:
-                cloud = Cloud(tensors["cloud.mean"], tensors["cloud.precision"])
-            limits = tensors.get("limits")
-            return Calibration(shape, tensors["strange"], tensors["weights"], cloud, limits)
+                cloud = Cloud(*(tensors[f"cloud.{name}"] for name in Cloud._fields))
+            strange, weights, limits = tensors["strange"], tensors["weights"], tensors.get("limits")
+            return Calibration(shape, strange, weights, cloud, limits, values["temperature"])
     except InputError:
         return None
 
