@@ -44,7 +44,7 @@ def test_what_is_printed_for_people_ends_with_the_optimum(run):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--algorithm", "anil"], "--algorithm must be one of rl2, maml, cavia"),
+        (["--algorithm", "anil"], "--algorithm must be one of rl2, varibad, dpt, maml, cavia"),
         (["--arm", "3"], "did you mean --arms?"),
         (["--shots", "3"], "--shots does not apply to environments such as bandits"),
         (["--arms", "two"], "--arms must be a whole number, got 'two'"),

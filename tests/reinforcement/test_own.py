@@ -129,7 +129,7 @@ def test_a_run_finds_its_environments_again_by_name(tmp_path, monkeypatch):
     )
     from innerloop.reinforcement.environments import maker
 
-    tasks = maker("mine_of_tests:corridor")(episodes=3)
+    tasks = maker("environment:mine_of_tests:corridor")(episodes=3)
     run = train(
         rl2(tasks, hidden=4),
         steps=1,
@@ -139,6 +139,6 @@ def test_a_run_finds_its_environments_again_by_name(tmp_path, monkeypatch):
         out=tmp_path / "run",
     )
     again = load(tmp_path / "run")
-    assert again.learner.tasks.name == "mine_of_tests:corridor"
+    assert again.learner.tasks.name == "environment:mine_of_tests:corridor"
     assert again.learner.tasks.trial_episodes == 3
     assert all(torch.equal(again.meta.params[name], leaf) for name, leaf in run.meta.params.items())

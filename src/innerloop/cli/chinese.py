@@ -140,4 +140,8 @@ CHINESE = {
     "Adapt in so many orders of the classes, and average.": "按若干种类别顺序适应并取平均。",
     "The run folder, where it has moved elsewhere.": "运行文件夹（若已移动）。",
     "Write all answers to a CSV file.": "将全部答案写入 CSV 文件。",
+    "A built-in family (innerloop tasks list), a folder of images, a table, a file of sentences, or environment:module:function.": "内置任务族（innerloop tasks list）、图像文件夹、表格、句子文件，或 environment:module:function。",
+    "The folder of a run in environments.": "环境中运行的文件夹。",
+    "A picture of its paths: .gif or .png.": "路径图：.gif 或 .png。",
+    "Watch a policy in one new task: its first episode, and its last, when it has adapted.": "观看策略在一个新任务中的表现：第一回合，以及适应之后的最后一回合。",
 }

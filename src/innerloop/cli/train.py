@@ -47,7 +47,7 @@ def train(
         str,
         typer.Argument(
             help="A built-in family (innerloop tasks list), a folder of images, a table, a "
-            "file of sentences, or package.module:function that makes environments."
+            "file of sentences, or environment:module:function."
         ),
     ],
     algorithm: Annotated[

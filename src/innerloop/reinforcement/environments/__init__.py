@@ -11,7 +11,7 @@ from innerloop.reinforcement.environments.distribution import (
 )
 from innerloop.reinforcement.environments.grids import dark_room, gridnavi
 from innerloop.reinforcement.environments.mdps import tabular_mdps
-from innerloop.reinforcement.environments.own import environment, named
+from innerloop.reinforcement.environments.own import OWN, environment, named
 from innerloop.reinforcement.environments.points import point_navigation, semicircle
 
 ENVIRONMENTS = {
@@ -25,12 +25,8 @@ ENVIRONMENTS = {
 
 
 def maker(name: str) -> Callable[..., TaskDistribution] | None:
-    """What makes the environments of a name: one of ours, or "package.module:function"."""
+    """What makes the environments of a name: one of ours, or
+    "environment:package.module:function"."""
     if name in ENVIRONMENTS:
         return ENVIRONMENTS[name]
-    module, _, function = name.partition(":")
-    dotted = all(part.isidentifier() for part in module.split("."))
-    return named(name) if dotted and function.isidentifier() and module not in PLAIN else None
-
-
-PLAIN = ("text", "table")  # "text:file" is no module's function
+    return named(name) if name.startswith(OWN) else None

@@ -197,9 +197,12 @@ def environment(
     return TaskDistribution(name, world, settings, trial_episodes)
 
 
+OWN = "environment:"
+
+
 def named(reference: str) -> Callable[..., TaskDistribution]:
-    """What "package.module:function" makes, under that name, by which a run finds it again."""
-    function = imported(reference)
+    """What "environment:package.module:function" makes, under that name, by which a run finds it again."""
+    function = imported(reference.removeprefix(OWN))
 
     @functools.wraps(function)
     def construct(*, trial_episodes: int | None = None, **settings: Any) -> TaskDistribution:
