@@ -4,8 +4,9 @@
     python benchmarks/reinforcement.py runs/n10k5 ...      writes benchmarks/results/reinforcement.json
 
 A row is of one seed. The interval is over `tasks` new tasks, which training has not seen. Beside a
-learner by gradient steps stand a fresh policy that takes as many steps on as many episodes; and, where its run is found in FOLDER-pretrained (the same training
-with --inner-steps 0 and twice the rollouts), a policy trained for all tasks at once. The rates of their steps are the best in other tasks.
+learner by gradient steps stand a fresh policy that takes as many steps on as many episodes; and, where
+its run is found in FOLDER-pretrained (the same training with --inner-steps 0 and twice the rollouts), a
+policy trained for all tasks at once. The rates of everyone's steps are the best in other tasks.
 """
 
 from __future__ import annotations
@@ -22,7 +23,6 @@ import torch
 from innerloop.core import Meta
 from innerloop.reinforcement import Agent, PolicyRun, judge, load
 from innerloop.reinforcement.judges.table import FRESH, beside, optimum
-from innerloop.reinforcement.rollout import Policy
 
 RESULTS = Path(__file__).parent / "results" / "reinforcement.json"
 TASKS, SEED = 40_000, 1
