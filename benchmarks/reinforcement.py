@@ -27,7 +27,8 @@ from innerloop.reinforcement.judges.table import FRESH, beside, optimum
 RESULTS = Path(__file__).parent / "results" / "reinforcement.json"
 TASKS, SEED = 40_000, 1
 FEWER, TUNING_SEED, TUNING_TASKS = 2_000, 2, 100  # of learners by gradient steps
-RATES, LATER = (0.1, 1.0, 10.0), (0.1, 0.25, 0.5, 1.0)  # inner_lr; its part in later steps
+RATES = (1e-3, 1e-2, 0.1, 1.0, 10.0)  # inner_lr
+LATER = (0.1, 0.25, 0.5, 1.0)  # its part in the steps after the first
 
 
 def best_rates(learner: Agent, meta: Meta, rates: tuple[float, ...]) -> Agent:
