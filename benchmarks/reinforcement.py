@@ -4,9 +4,9 @@
     python benchmarks/reinforcement.py runs/n10k5 ...      writes benchmarks/results/reinforcement.json
 
 A row is of one seed. The interval is over `tasks` new tasks, which training has not seen. Beside a
-learner by gradient steps stand a fresh policy that takes as many steps on as many episodes, its rate
-the best of RATES in other tasks; and, where its run is found in FOLDER-pretrained (the same training
-with --inner-steps 0 and twice the rollouts), a policy trained for all tasks at once.
+learner by gradient steps stand a fresh policy that takes as many steps on as many episodes; and, where
+its run is found in FOLDER-pretrained (the same training with --inner-steps 0 and twice the rollouts), a
+policy trained for all tasks at once. The rates of everyone's steps are the best in other tasks.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ import torch
 from innerloop.core import Meta
 from innerloop.reinforcement import Agent, PolicyRun, judge, load
 from innerloop.reinforcement.judges.table import FRESH, beside, optimum
-from innerloop.reinforcement.rollout import Policy
 
 RESULTS = Path(__file__).parent / "results" / "reinforcement.json"
 TASKS, SEED = 40_000, 1
-FEWER, TUNING_SEED, TUNING_TASKS = 4_000, 2, 300  # of learners by gradient steps
-RATES = (0.1, 0.3, 1.0, 3.0, 10.0)
+FEWER, TUNING_SEED, TUNING_TASKS = 2_000, 2, 100  # of learners by gradient steps
+RATES = (1e-3, 1e-2, 0.1, 1.0, 10.0)  # inner_lr
+LATER = (0.1, 0.25, 0.5, 1.0)  # its part in the steps after the first
 
 
-def best_rate(learner: Agent, meta: Meta) -> Agent:
-    """With the inner rate by which these weights earn most after their steps, in other tasks."""
-    tried = [learner.replace(inner_lr=rate, later=1.0) for rate in RATES]
+def best_rates(learner: Agent, meta: Meta, rates: tuple[float, ...]) -> Agent:
+    """With the rates by which these weights earn most after all their steps, in other tasks."""
+    tried = [learner.replace(inner_lr=one, later=part) for one in rates for part in LATER]
     last = [
         judge("", one.policy(meta), one.tasks, count=TUNING_TASKS, seed=TUNING_SEED).by_episode[-1]
         for one in tried
@@ -41,15 +41,16 @@ def best_rate(learner: Agent, meta: Meta) -> Agent:
     return tried[last.index(max(last))]
 
 
-def by_gradients(folder: str, run: PolicyRun) -> tuple[dict[str, Policy], dict[str, float]]:
-    """(the baselines of a learner by gradient steps, the rates that they took)."""
+def by_gradients(folder: str, run: PolicyRun) -> dict[str, tuple[Agent, Meta]]:
+    """A learner by gradient steps, and its baselines; each with rates that suit it. The learner's
+    first step is as it was trained."""
     learner = run.learner
+    name, own = learner.spec.algorithm, (learner.spec.settings["inner_lr"],)
     starts = {"from scratch": learner.init(torch.Generator().manual_seed(FRESH))}
     if Path(f"{folder}-pretrained").is_dir():
         starts["pretrained"] = load(f"{folder}-pretrained").meta
-    rated = {name: best_rate(learner, meta) for name, meta in starts.items()}
-    policies = {name: one.policy(starts[name]) for name, one in rated.items()}
-    return policies, {name: one.spec.settings["inner_lr"] for name, one in rated.items()}
+    rated = {other: (best_rates(learner, meta, RATES), meta) for other, meta in starts.items()}
+    return {name: (best_rates(learner, run.meta, own), run.meta), **rated}
 
 
 def row(folder: str) -> dict[str, Any]:
@@ -57,16 +58,18 @@ def row(folder: str) -> dict[str, Any]:
     tasks, training = run.learner.tasks, run.settings["training"]
     began = time.process_time()
     adapts = hasattr(run.learner.method, "rollouts")
-    further, rates = by_gradients(folder, run) if adapts else ({}, {})
+    rated = by_gradients(folder, run) if adapts else {}
+    policies = {name: learner.policy(meta) for name, (learner, meta) in rated.items()}
+    own = policies.pop(run.learner.spec.algorithm, run.policy)
     count = FEWER if adapts else TASKS
     taken = [one["environment_steps"] for one in run.history if one["environment_steps"]]
     found = judge(
         run.learner.spec.algorithm,
-        run.policy,
+        own,
         tasks,
         count=count,
         seed=SEED,
-        baselines={**beside(tasks), **further},
+        baselines={**beside(tasks), **policies},
     )
     return {
         "environment": tasks.name,
@@ -80,7 +83,10 @@ def row(folder: str) -> dict[str, Any]:
         "environment_steps_per_second": round(run.steps_per_second),
         "tasks": count,
         **found.figures(),
-        "rates_of_baselines": rates,
+        "rates": {
+            name: {key: learner.spec.settings[key] for key in ("inner_lr", "later")}
+            for name, (learner, _) in rated.items()
+        },
         "optimum": optimum(tasks),
         "baselines": {name: one.figures() for name, one in found.baselines.items()},
         "evaluation_cpu_seconds": round(time.process_time() - began, 1),

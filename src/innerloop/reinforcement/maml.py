@@ -18,7 +18,7 @@ def maml(
     tasks: TaskDistribution,
     *,
     inner_lr: float = 0.1,
-    later: float = 0.5,
+    later: float = 0.25,
     inner_steps: int = 1,
     rollouts: int = 20,
     hidden: int = 64,
