@@ -250,13 +250,18 @@ class Score(nn.Module):
         return self.out(x @ self.weight.T + self.bias)
 
 
+def pooled_score(tasks: Any) -> Any:
+    """A logistic regression on all patients of the training hospitals."""
+    bank = tasks.train.bank
+    rows = np.arange(len(bank.order))
+    return logistic().fit(bank.x(rows).numpy(), bank.y(rows).numpy()[:, 0])
+
+
 def heart(seeds: list[int]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for hospital in HOSPITALS:
         tasks = il.tasks.heart(hospital=hospital)
-        bank = tasks.train.bank
-        rows = np.arange(len(bank.order))
-        pooled = logistic().fit(bank.x(rows).numpy(), bank.y(rows).numpy()[:, 0])
+        pooled = pooled_score(tasks)
         score = il.maml(Score(pooled), inner_lr=0.3, inner_steps=3)
         free = il.maml(
             il.models.mlp(tasks.input_shape[0], 1, layers=0), inner_lr=0.1, inner_steps=3
@@ -289,9 +294,7 @@ def heart_sets(seeds: list[int]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for hospital in HOSPITALS:
         tasks = il.tasks.heart(hospital=hospital)
-        bank = tasks.train.bank
-        rows = np.arange(len(bank.order))
-        pooled = logistic().fit(bank.x(rows).numpy(), bank.y(rows).numpy()[:, 0])
+        pooled = pooled_score(tasks)
         learner = il.maml(Score(pooled), inner_lr=0.3, inner_steps=3)
         known, truth = of_both(learner, tasks.validation, 300)
         misses = torch.where(truth, 1 - known, known)

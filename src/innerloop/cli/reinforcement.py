@@ -38,7 +38,6 @@ def train(tasks: str, algorithm: str, arguments: list[str], as_json: bool, **ask
                 f"{option} 不适用于 {tasks} 这类环境；请去掉它。",
             )
     make, learns = maker(tasks), AGENTS[algorithm]
-    assert make is not None, tasks
     options = read(arguments, {tasks: make, algorithm: learns})
     learner = learns(make(**options[tasks]), **options[algorithm])
     given = {name: value for name, value in asked.items() if value is not None}
@@ -90,17 +89,13 @@ def evaluate(
             )
     run = load(path)
     name = run.learner.tasks.name
-    make = maker(name)
-    assert make is not None, name
-    options = read(arguments, {name: make}, only=("trial_episodes",))[name]
+    options = read(arguments, {name: maker(name)}, only=("trial_episodes",))[name]
     tasks = run.learner.tasks.replace(**options)
     scores = judge(
         run.learner.spec.algorithm,
         run.policy,
         tasks,
-        count=min(TRIALS, 4 * getattr(tasks.world, "at_once", TRIALS))
-        if episodes is None
-        else episodes,
+        count=min(TRIALS, 4 * tasks.at_most(TRIALS)) if episodes is None else episodes,
         seed=seed,
         baselines={} if alone else beside(tasks, run.learner),
     )

@@ -25,7 +25,7 @@ from innerloop.errors import InputError
 from innerloop.language import say
 from innerloop.models import MODELS
 from innerloop.recipes import learner_for, recipe_for
-from innerloop.reinforcement.environments import maker
+from innerloop.reinforcement.environments import is_environment
 from innerloop.training import Verdict
 
 OWN = [
@@ -107,7 +107,7 @@ def train(
 
     Example: innerloop train omniglot --algorithm maml --inner-lr 0.4 --out runs/first
     """
-    if maker(tasks) is not None:
+    if is_environment(tasks):
         asked_of_environments = {
             "steps": steps,
             "minutes": minutes,
@@ -184,7 +184,7 @@ def figure_or_column(
     """(the figure to stop at, {"target": columns} of a table): --target says one or the other."""
     if target is None:
         return stop_at, {}
-    if maker(tasks) is None and family_of(tasks)[0] == "table":
+    if not is_environment(tasks) and family_of(tasks)[0] == "table":
         names = tuple(part.strip() for part in target.split(","))
         return stop_at, {"target": names[0] if len(names) == 1 else names}
     try:

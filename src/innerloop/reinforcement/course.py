@@ -66,11 +66,10 @@ def plan_course(
     suggested = learner.suggestions
     if steps is None and minutes is None:
         steps = suggested.steps
-    most = getattr(learner.tasks.world, "at_once", 1_000_000)
     if meta_batch is None:
-        meta_batch = min(suggested.meta_batch, most)
+        meta_batch = learner.tasks.at_most(suggested.meta_batch)
     if validation_tasks is None:
-        validation_tasks = min(VALIDATION_TASKS, most)
+        validation_tasks = learner.tasks.at_most(VALIDATION_TASKS)
     lr = suggested.lr if lr is None else lr
     if validate_every is None:
         validate_every = VALIDATE_EVERY if steps is None else max(1, steps // VALIDATIONS)

@@ -11,6 +11,7 @@ import torch
 from torch import Generator, Tensor
 
 from innerloop.core import Params
+from innerloop.reinforcement.agent import Acting, Improves
 from innerloop.reinforcement.environments import TaskDistribution
 from innerloop.reinforcement.experience import Step, Trials
 from innerloop.reinforcement.moving import Moving
@@ -29,13 +30,9 @@ from innerloop.tree import Tree
 VALUE = 0.5  # weight of the value's squared error
 
 
-class Judges(Protocol):
+class Judges(Improves, Protocol):
     """A method that also says what a state is worth: heads(params, fast, observation) ->
     (logits (..., A), value (...))."""
-
-    def begin(self, params: Params, shape: tuple[int, ...]) -> Tree: ...
-
-    def observe(self, params: Params, fast: Tree, step: Step) -> Tree: ...
 
     def heads(self, params: Params, fast: Tree, observation: Tensor) -> tuple[Tensor, Tensor]: ...
 
@@ -62,14 +59,10 @@ class Batch(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Chosen:
+class Chosen(Acting):
     """The policy in training: it also keeps log-probabilities and values."""
 
     method: Judges
-    params: Params
-
-    def begin(self, tasks: int, generator: Generator) -> Tree:
-        return self.method.begin(self.params, (tasks,))
 
     def act(
         self, memory: Tree, observation: Tensor, allowed: Tensor | None, generator: Generator
@@ -78,9 +71,6 @@ class Chosen:
         logged = masked(logits, allowed).log_softmax(-1)
         action = choose(logged, generator)
         return action, (log_probability(logged, action), value)
-
-    def observe(self, memory: Tree, step: Step, generator: Generator) -> Tree:
-        return self.method.observe(self.params, memory, step)
 
 
 def trials_of(

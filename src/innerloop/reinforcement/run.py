@@ -6,7 +6,6 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Iterable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,7 +25,7 @@ from innerloop.language import say
 from innerloop.outer.allocator import keep_memory
 from innerloop.reinforcement.agent import Agent
 from innerloop.reinforcement.course import Course, plan_course
-from innerloop.reinforcement.environments import TaskDistribution
+from innerloop.reinforcement.environments import TaskDistribution, maker
 from innerloop.reinforcement.loop import initialise, rounds
 from innerloop.reinforcement.rollout import Policy
 from innerloop.reinforcement.shown import Earnings
@@ -269,30 +268,20 @@ def load(path: str | os.PathLike[str], tasks: TaskDistribution | None = None) ->
 
     tasks: a user's own, where the run's have no name by which they could be made again.
     """
-    from innerloop.reinforcement import AGENTS, ENVIRONMENTS
-    from innerloop.reinforcement.environments import maker
+    from innerloop.reinforcement import AGENTS
 
     folder = RunFolder(Path(path))
     written = folder.read_settings()
-    name, algorithm = written["tasks"]["name"], written["algorithm"]
+    algorithm, of = written["algorithm"], written["tasks"]
     if algorithm not in AGENTS:
-        raise unknown("algorithm", algorithm, AGENTS)
-    if tasks is None:
-        make = maker(name)
-        if make is None:
-            raise unknown("environment", name, ENVIRONMENTS)
-        tasks = make(**written["tasks"]["settings"])
+        raise InputError(
+            f"there is no algorithm {algorithm!r} in reinforcement learning; it has: {', '.join(AGENTS)}.",
+            f"强化学习中没有名为 {algorithm!r} 的 algorithm；可用的有：{'、'.join(AGENTS)}。",
+        )
+    tasks = maker(of["name"])(**of["settings"]) if tasks is None else tasks
     learner: Agent = AGENTS[algorithm](tasks, **written["settings"])
     meta, _, facts = read_meta(folder, learner.init(None), written["training"]["meta_batch"])
     meta = Meta(
         {name: meta.params[name] for name in Layout.of(learner.init(None).params).names}, {}
     )
     return run_of(learner, meta, facts, folder.read_history(), folder.path, written)
-
-
-def unknown(what: str, name: str, known: Iterable[str]) -> InputError:
-    return InputError(
-        f"there is no {what} {name!r} in reinforcement learning; it has: {', '.join(known)}; your own "
-        "are given by load(path, tasks=...).",
-        f"强化学习中没有名为 {name!r} 的 {what}；可用的有：{'、'.join(known)}；自己的请用 load(path, tasks=...) 给出。",
-    )

@@ -87,7 +87,7 @@ def returns_of(policy: Policy, tasks: TaskDistribution, count: int, seed: int) -
     """(count, episodes) of trials in new tasks: the same tasks for every policy of one seed. A policy
     may meet its tasks in a way of its own: returns(tasks, task, generator) -> (T, episodes)."""
     parts = []
-    most = getattr(tasks.world, "at_once", AT_ONCE)
+    most = tasks.at_most(AT_ONCE)
     for number, first in enumerate(range(0, count, most)):
         some = min(most, count - first)
         task = tasks.sample(some, seed=numbered(seed, 2 * number))

@@ -104,20 +104,11 @@ def grid(watched: Watched, number: int) -> list[str]:
     size, goal = world.size, watched.task[0].tolist()
     signs = [["."] * size for _ in range(size)]
     for t in watched.episode(number):
-        x, y = place(world, watched.trials.steps.observation[t, 0])
+        x, y = world.place(watched.trials.steps.observation[t, 0]).tolist()
         signs[y][x] = ARROWS[int(watched.trials.steps.action[t, 0])]
     found = any(float(watched.trials.steps.reward[t, 0]) > 0 for t in watched.episode(number))
     signs[goal[1]][goal[0]] = "*" if found else "G"
     return ["  " + " ".join(row) for row in reversed(signs)]
-
-
-def place(world: Any, observation: Tensor) -> tuple[int, int]:
-    """The cell (x, y) that is observed."""
-    if world.dark:
-        cell = int(observation.argmax())
-        return cell // world.size, cell % world.size
-    x, y = ((observation + 1) / 2 * (world.size - 1)).round().long().tolist()
-    return x, y
 
 
 PICTURES: dict[str, Callable[[Watched, int], list[str]]] = {"gridnavi": grid, "dark_room": grid}
@@ -181,8 +172,8 @@ def track(watched: Watched, number: int) -> Tensor:
     """(n, 2) the places of an episode."""
     seen = watched.trials.steps.observation[watched.episode(number), 0]
     world: Any = watched.tasks.world
-    if hasattr(world, "dark"):
-        return torch.tensor([place(world, one) for one in seen], dtype=torch.float32)
+    if hasattr(world, "place"):
+        return world.place(seen).float()
     return seen[:, :2]
 
 

@@ -87,6 +87,10 @@ class TaskDistribution:
         """So many tasks: the same for the same seed."""
         return self.world.sample(tasks, Generator().manual_seed(seed))
 
+    def at_most(self, count: int) -> int:
+        """So many environments at once, or what a world of costly ones bears (its `at_once`)."""
+        return min(count, getattr(self.world, "at_once", count))
+
     def allowed(self, task: Tree) -> Tensor | None:
         """(T, A) True for actions that a task has, where tasks differ in them; else None."""
         found: Callable[[Tree], Tensor | None] | None = getattr(self.world, "allowed", None)

@@ -61,14 +61,16 @@ class Grid:
         place = state[:, :1] * self.size + state[:, 1:]
         return torch.zeros(len(state), self.size**2).scatter_(1, place, 1.0)
 
+    def place(self, observation: Tensor) -> Tensor:
+        """(..., 2) the cell that is observed."""
+        if not self.dark:
+            return ((observation + 1) / 2 * (self.size - 1)).round().long()
+        cell = observation.argmax(-1)
+        return torch.stack([cell // self.size, cell % self.size], -1)
+
     def best(self, task: Tree, observation: Tensor) -> Tensor:
         """(..., T) the move towards the goal from where one is seen to be: sideways first."""
-        if self.dark:
-            place = observation.argmax(-1)
-            x, y = place // self.size, place % self.size
-        else:
-            x, y = ((observation + 1) / 2 * (self.size - 1)).round().long().unbind(-1)
-        dx, dy = task[:, 0] - x, task[:, 1] - y
+        dx, dy = (task - self.place(observation)).unbind(-1)
         upright = torch.where(dy > 0, 1, torch.where(dy < 0, 3, 0))
         return torch.where(dx > 0, 2, torch.where(dx < 0, 4, upright))
 

@@ -80,7 +80,7 @@ class PosteriorGoal:
     """memory: cells (T, G) where the goal may be, and the one that is headed for (T,)."""
 
     goals: Tensor
-    size: int
+    world: Any
 
     def begin(self, tasks: int, generator: Generator) -> Tree:
         possible = torch.ones(tasks, len(self.goals), dtype=torch.bool)
@@ -89,7 +89,7 @@ class PosteriorGoal:
     def act(
         self, memory: Tree, observation: Tensor, allowed: Tensor | None, generator: Generator
     ) -> tuple[Tensor, Any]:
-        place = ((observation + 1) / 2 * (self.size - 1)).round().long()
+        place = self.world.place(observation)
         dx, dy = (self.goals[memory["aim"]] - place).unbind(1)
         sideways = torch.where(dx > 0, 2, 4)
         upright = torch.where(dy > 0, 1, torch.where(dy < 0, 3, 0))
@@ -97,7 +97,7 @@ class PosteriorGoal:
 
     def observe(self, memory: Tree, step: Step, generator: Generator) -> Tree:
         """An episode's last step is not used: what follows it is where the next one begins."""
-        place = ((step.following + 1) / 2 * (self.size - 1)).round().long()
+        place = self.world.place(step.following)
         here = (self.goals[None] == place[:, None]).all(-1)
         fits = torch.where((step.reward > 0)[:, None], here, ~here)
         possible = torch.where(step.ended[:, None], memory["possible"], memory["possible"] & fits)
@@ -117,4 +117,4 @@ def posterior_goal(tasks: TaskDistribution) -> PosteriorGoal:
     """Posterior sampling: heads for one of the cells where the goal may still be, draws another when
     it is not there, and when an episode begins."""
     world: Any = tasks.world
-    return PosteriorGoal(world.goals, world.size)
+    return PosteriorGoal(world.goals, world)
